@@ -1,0 +1,88 @@
+"""Start quietly, and share what a notebook defines with the other notebooks."""
+
+import contextlib
+import linecache
+import os
+from pathlib import Path
+
+import nbformat
+
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+
+
+@contextlib.contextmanager
+def quiet_start():
+    """Hide the messages about processors and drivers that TensorFlow starts with.
+
+    TensorFlow writes them to the process' error stream, below Python, before its own
+    ``TF_CPP_MIN_LOG_LEVEL`` takes effect. Python's errors are raised as ever.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def cell_sources(notebook, tag):
+    """Return the source of each code cell of a notebook that carries a tag.
+
+    Parameters
+    ----------
+    notebook : str
+        A file in ``notebooks/``, such as "02-model.ipynb".
+    tag : str
+        The tag.
+
+    Returns
+    -------
+    list of str
+        The sources, from top to bottom.
+
+    Raises
+    ------
+    ValueError
+        If no code cell of the notebook carries the tag.
+    """
+    cells = nbformat.read(NOTEBOOKS / notebook, as_version=4).cells
+    sources = [
+        cell.source
+        for cell in cells
+        if cell.cell_type == "code" and tag in cell.metadata.get("tags", [])
+    ]
+    if not sources:
+        raise ValueError(
+            f"{notebook} has no code cell with the tag {tag!r}: give the tag to the"
+            " cells to run."
+        )
+    return sources
+
+
+def run_cells(notebook, tag, **names):
+    """Run the cells of a notebook that carry a tag, and return what they define.
+
+    This is how the network has one definition: notebook 2 holds it, notebooks 3 and 4
+    and ``make train`` take it from there.
+
+    Parameters
+    ----------
+    notebook, tag : str
+        As in `cell_sources`.
+    **names
+        Names that exist before the first of them runs.
+
+    Returns
+    -------
+    dict
+        All names after the last of them, with their values.
+    """
+    for number, source in enumerate(cell_sources(notebook, tag), start=1):
+        place = f"{notebook}, cell {number} tagged {tag}"
+        # Lets a traceback show the line of the notebook.
+        linecache.cache[place] = len(source), None, source.splitlines(True), place
+        exec(compile(source, place, "exec"), names)
+    return names

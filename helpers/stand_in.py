@@ -1,0 +1,75 @@
+"""Draw images that stand in for CIFAR-100 where it cannot be had."""
+
+import numpy as np
+
+PATTERNS = ("checks", "rays", "rings", "stripes")
+COLOURS = {
+    "blue": (40, 90, 230),
+    "green": (40, 190, 70),
+    "orange": (250, 150, 30),
+    "pink": (240, 90, 190),
+    "white": (235, 235, 235),
+}
+
+
+def draw_stand_in(n_train, n_test):
+    """Return labelled patterns in the shapes of CIFAR-100, the same on every call.
+
+    A superclass is a pattern at one of five frequencies, a class is its colour, so a
+    network can learn them. Position, turn, brightness and noise vary by image.
+
+    Parameters
+    ----------
+    n_train, n_test : int
+        How many images to draw; classes come equally often if a multiple of 100.
+
+    Returns
+    -------
+    train, test : tuple of (images, labels)
+        uint8 of shape (n, 32, 32, 3), 0 to 255, and uint8 of shape (n, 1), 0 to 99.
+    superclass_names, class_names : list of str
+        20 and 100 names, each beginning with "stand-in"; class k belongs to
+        superclass k // 5.
+    """
+    rng = np.random.default_rng(425)
+    superclass_names = [
+        f"stand-in {pattern} {frequency}"
+        for pattern in PATTERNS
+        for frequency in range(1, 6)
+    ]
+    class_names = [
+        f"{name} {colour}" for name in superclass_names for colour in COLOURS
+    ]
+    return _draw(n_train, rng), _draw(n_test, rng), superclass_names, class_names
+
+
+def _draw(n, rng):
+    labels = rng.permutation(np.arange(n) % 100).astype(np.uint8)
+    images = np.empty((n, 32, 32, 3), np.uint8)
+    for start in range(0, n, 1000):
+        chunk = labels[start : start + 1000]
+        images[start : start + len(chunk)] = _patterns(chunk, rng)
+    return images, labels.reshape(-1, 1)
+
+
+def _patterns(labels, rng):
+    """Return one image for each label, as float32 of shape (n, 32, 32, 3)."""
+    n = len(labels)
+    kind, frequency = np.divmod(labels // 5, 5)
+    frequency = np.pi * (1 + frequency[:, None, None].astype(np.float32))
+    shift_x, shift_y, turn = rng.random((3, n, 1, 1), np.float32) * 0.6 - 0.3
+    grid = np.linspace(-1, 1, 32, dtype=np.float32)
+    across, down = grid[None, None, :] - shift_x, grid[None, :, None] - shift_y
+    u = across * np.cos(turn) + down * np.sin(turn)
+    v = down * np.cos(turn) - across * np.sin(turn)
+    wave = np.empty((n, 32, 32), np.float32)
+    checks, rays, rings, stripes = (kind == number for number in range(4))
+    wave[checks] = np.sin(frequency * u)[checks] * np.sin(frequency * v)[checks]
+    wave[rays] = np.sin((1 + frequency / np.pi) * np.arctan2(v, u))[rays]
+    wave[rings] = np.sin(2 * frequency * np.hypot(u, v))[rings]
+    wave[stripes] = np.sin(2 * frequency * u)[stripes]
+    light = 0.7 + 0.3 * rng.random((n, 1, 1, 1), np.float32)
+    colour = np.array(list(COLOURS.values()), np.float32)[labels % 5]
+    noise = 60 * rng.random((n, 32, 32, 3), np.float32)
+    drawn = light * (wave[..., None] > 0) * colour[:, None, None] + noise
+    return np.minimum(drawn, 255)
