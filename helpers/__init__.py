@@ -1,6 +1,24 @@
 """What the notebooks of the lecture share; see the docstring of each function."""
 
 from helpers.data import Cifar100, DataError, load_cifar100
-from helpers.notebooks import quiet_start, run_cells
+from helpers.figures import model_summary, plot_confusion, plot_images, plot_network
+from helpers.notebooks import quiet_start, run_cells, system_information
+from helpers.runs import Run, RunError, load_run, load_weights, tidy_history
 
-__all__ = ["Cifar100", "DataError", "load_cifar100", "quiet_start", "run_cells"]
+__all__ = [
+    "Cifar100",
+    "DataError",
+    "Run",
+    "RunError",
+    "load_cifar100",
+    "load_run",
+    "load_weights",
+    "model_summary",
+    "plot_confusion",
+    "plot_images",
+    "plot_network",
+    "quiet_start",
+    "run_cells",
+    "system_information",
+    "tidy_history",
+]

@@ -3,9 +3,12 @@
 import contextlib
 import linecache
 import os
+from importlib.metadata import version
 from pathlib import Path
 
 import nbformat
+import pandas as pd
+from IPython.utils.sysinfo import get_sys_info
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 
@@ -26,6 +29,23 @@ def quiet_start():
     finally:
         os.dup2(kept, 2)
         os.close(kept)
+
+
+def system_information():
+    """Return what a reader needs to know of the machine to repeat the results.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each of IPython's facts about the system, without the paths of this
+        machine, and for the version of each package that decides the numbers.
+    """
+    kept = ("ipython_version", "platform", "sys_version")
+    facts = {name: get_sys_info()[name] for name in kept}
+    facts["cores"] = os.cpu_count()
+    for package in ("tensorflow", "keras", "numpy", "pandas", "matplotlib", "seaborn"):
+        facts[package] = version(package)
+    return pd.DataFrame({"value": facts})
 
 
 def cell_sources(notebook, tag):

@@ -1,0 +1,41 @@
+# `make` alone lists the commands. PYTHON=python3.12 make site picks the interpreter.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
+
+.PHONY: help site test lab notebooks train lint lock clean
+
+help: ## list the commands
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+site: $(READY) ## render the pages into _site/
+	@$(BIN)/python tools/render.py
+
+test: $(READY) site ## run all tests, and the notebooks against their stored outputs
+	@$(BIN)/python tools/test.py
+
+lab: $(READY) ## open JupyterLab in notebooks/
+	@$(BIN)/jupyter lab --notebook-dir=notebooks
+
+notebooks: $(READY) ## execute the notebooks in place, on the real data
+	@for notebook in $(NOTEBOOKS); do $(BIN)/python tools/execute.py $$notebook || exit 1; done
+
+train: $(READY) ## train all epochs from scratch and record the run in runs/baseline/
+	@$(BIN)/python tools/train.py runs/baseline --epochs 30
+
+lint: $(READY) ## check and format-check the code and the notebooks
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+lock: pyproject.toml ## renew requirements.lock (needs uv)
+	@uv pip compile -q --universal --generate-hashes --python-version 3.10 --extra dev \
+		--upgrade --custom-compile-command "make lock" -o requirements.lock pyproject.toml
+
+clean: ## remove what the other commands made, but not the data and the runs
+	@rm -rf .venv _site .quarto .pytest_cache .ruff_cache *.egg-info
+	@find helpers tests tools notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
+
+$(READY): requirements.lock pyproject.toml tools/setup.py
+	@command -v $(PYTHON) >/dev/null || \
+		{ echo "$(PYTHON) was not found: install Python 3.10 to 3.13, or name it, as in PYTHON=python3.11 make site." >&2; exit 1; }
+	@$(PYTHON) tools/setup.py

@@ -1,0 +1,141 @@
+"""Read the recorded training runs in ``runs/``, and reshape a training's history."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+RUNS = Path(__file__).resolve().parents[1] / "runs"
+
+
+class RunError(Exception):
+    """A recorded run cannot be used; the message says why and what to do."""
+
+
+class Run(NamedTuple):
+    """A recorded training run.
+
+    Attributes
+    ----------
+    record : dict
+        What was run, on which machine, with which versions, and the test result; the
+        content of ``run.json``.
+    history : pandas.DataFrame
+        A row for each epoch, as `tidy_history` takes it, and its seconds.
+    weights : pathlib.Path
+        The trained weights, for `load_weights`.
+    """
+
+    record: dict
+    history: pd.DataFrame
+    weights: Path
+
+
+def load_run(name, folder=RUNS):
+    """Return a recorded run, after checking that its files are the recorded ones.
+
+    Parameters
+    ----------
+    name : str
+        The run's folder in `folder`, such as "baseline".
+    folder : path-like, optional
+        Where the runs are; by default ``runs/`` of the repository.
+
+    Returns
+    -------
+    Run
+        The record, the history and the weights.
+
+    Raises
+    ------
+    RunError
+        If a file is missing, or is not the one that ``run.json`` describes.
+    """
+    run = Path(folder) / name
+    advice = "restore the folder from git, or record the run again with `make train`."
+    try:
+        record = json.loads((run / "run.json").read_text(encoding="utf-8"))
+        for file, sha256 in record["files_sha256"].items():
+            if hashlib.sha256((run / file).read_bytes()).hexdigest() != sha256:
+                raise RunError(
+                    f"{run / file} is truncated or was changed, expected the file that"
+                    f" run.json describes: {advice}"
+                )
+    except FileNotFoundError as error:
+        raise RunError(
+            f"{error.filename} is missing from the recorded run: {advice}"
+        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise RunError(
+            f"{run / 'run.json'} is not a whole record of a run: {advice}"
+        ) from None
+    return Run(record, pd.read_csv(run / "history.csv"), run / "model.weights.h5")
+
+
+def load_weights(model, run):
+    """Put the weights of a recorded run into a model of the same network.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The network, built; its weights are replaced.
+    run : Run
+        From `load_run`.
+
+    Raises
+    ------
+    RunError
+        If the weights belong to another network.
+    """
+    try:
+        model.load_weights(run.weights)
+    except ValueError as error:
+        raise RunError(
+            f"{run.weights} holds the weights of another network than this one of"
+            f" {model.count_params():,} parameters: build the network of notebook 2, or"
+            " record the run again with `make train`."
+        ) from error
+
+
+def tidy_history(history):
+    """Return a training's history with one value in each row.
+
+    Parameters
+    ----------
+    history : dict of list, or pandas.DataFrame
+        ``history`` of what Keras' `fit` returns, or of a `Run`: for each metric a
+        column, and one prefixed with "val_" for the validation images.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns epoch (from 1), metric ("accuracy", "loss"), split ("training",
+        "validation") and value.
+
+    Raises
+    ------
+    ValueError
+        If the history has no metric with its validation value.
+    """
+    wide = pd.DataFrame(history)
+    metrics = [name for name in wide if f"val_{name}" in wide]
+    if not metrics:
+        raise ValueError(
+            f"the history has the columns {list(wide)}, expected a metric and its"
+            " val_ column: pass the history of a fit with validation images."
+        )
+    parts = [
+        pd.DataFrame(
+            {
+                "epoch": range(1, len(wide) + 1),
+                "metric": metric,
+                "split": split,
+                "value": wide[prefix + metric].to_numpy(),
+            }
+        )
+        for metric in metrics
+        for split, prefix in (("training", ""), ("validation", "val_"))
+    ]
+    return pd.concat(parts, ignore_index=True)

@@ -1,0 +1,171 @@
+import ast
+import os
+import re
+import subprocess
+import sys
+import traceback
+
+import nbformat
+import pytest
+from conftest import NOTEBOOKS, ROOT
+
+from helpers import DataError, load_cifar100
+from helpers.notebooks import cell_sources, run_cells
+
+# The only cells whose outputs are not compared, because they cannot repeat: the first
+# line of each. Anything else that cannot repeat has to be rounded or left out.
+NOT_COMPARED = {
+    "01-data.ipynb": ["system_information()"],
+    "02-model.ipynb": [],
+    "03-training.ipynb": [
+        "history = model.fit(",
+        "live = pd.DataFrame(history.history)",
+    ],
+    "04-testing.ipynb": [],
+}
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def texts(cell):
+    """Return every text among the outputs of a cell."""
+    for output in cell.outputs:
+        yield output.get("text", "")
+        for kind, value in output.get("data", {}).items():
+            if not kind.startswith("image/"):
+                yield str(value)
+
+
+def test_cells_that_are_not_compared_are_few_and_named(notebooks):
+    tagged = {
+        name: [
+            cell.source.splitlines()[0]
+            for cell in code_cells(notebook)
+            if "nbval-ignore-output" in cell.metadata.get("tags", [])
+        ]
+        for name, notebook in notebooks.items()
+    }
+    assert tagged == NOT_COMPARED
+    assert sum(map(len, tagged.values())) <= 6
+
+
+def test_no_cell_is_skipped_or_expected_to_fail(notebooks):
+    allowed = {"nbval-ignore-output", "nbval-check-output", "network", "train"}
+    for name, notebook in notebooks.items():
+        for cell in notebook.cells:
+            assert set(cell.metadata.get("tags", [])) <= allowed, name
+            assert "NBVAL" not in cell.source.upper(), name
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_committed_as_executed_from_top_to_bottom(path):
+    cells = code_cells(nbformat.read(path, as_version=4))
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    for cell in cells:
+        for output in cell.outputs:
+            assert output.output_type != "error", cell.source
+            assert output.get("name") != "stderr", cell.source
+        for text in texts(cell):
+            assert not re.search(r"[\x1b\r\x08]", text), cell.source
+            assert "stand-in" not in text, cell.source
+            assert not re.search(r"/(home|root|tmp|work|Users|usr)/", text), cell.source
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_figures_have_caption_and_alternative_text(path):
+    figures = 0
+    for cell in code_cells(nbformat.read(path, as_version=4)):
+        if any("image/png" in output.get("data", {}) for output in cell.outputs):
+            figures += 1
+            for option in ("label: fig-", 'fig-cap: "', 'fig-alt: "'):
+                assert f"#| {option}" in cell.source
+    assert figures >= 1
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_reads_from_aims_to_way_on(path):
+    notebook = nbformat.read(path, as_version=4)
+    prose = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    assert re.match(
+        r"# Part \d: .+\n\nBy the end of this part you will be able", prose[0]
+    )
+    for heading in ("## Setup", "## Summary", "## Try it yourself"):
+        assert any(heading in text for text in prose)
+    assert re.search(r"\*\*(Next|Back):\*\*.*\]\(", prose[-1])
+    for text in prose:
+        assert ":::" not in text and "@fig-" not in text
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_code_cells_are_short(path):
+    cells = code_cells(nbformat.read(path, as_version=4))
+    lengths = sorted(len(cell.source.splitlines()) for cell in cells)
+    assert lengths[len(lengths) // 2] <= 6
+    assert lengths[-1] <= 25
+
+
+def test_compile_is_the_same_in_model_and_training(notebooks):
+    calls = {
+        name: {
+            ast.unparse(node)
+            for cell in code_cells(notebooks[name])
+            for node in ast.walk(ast.parse(cell.source))
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "model.compile"
+        }
+        for name in ("02-model.ipynb", "03-training.ipynb", "04-testing.ipynb")
+    }
+    assert calls["02-model.ipynb"] == calls["03-training.ipynb"]
+    assert calls["02-model.ipynb"] == calls["04-testing.ipynb"]
+    assert len(calls["02-model.ipynb"]) == 1
+
+
+def test_unknown_tag_is_one_sentence():
+    with pytest.raises(
+        ValueError, match=r"02-model\.ipynb has no code cell.*'netwrok'"
+    ):
+        cell_sources("02-model.ipynb", "netwrok")
+
+
+def test_error_in_a_shared_cell_shows_its_notebook(tmp_path, monkeypatch):
+    cell = nbformat.v4.new_code_cell("1 / 0", metadata={"tags": ["broken"]})
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "some.ipynb")
+    monkeypatch.setattr("helpers.notebooks.NOTEBOOKS", tmp_path)
+    with pytest.raises(ZeroDivisionError) as caught:
+        run_cells("some.ipynb", "broken")
+    shown = "".join(traceback.format_exception(caught.value))
+    assert 'File "some.ipynb, cell 1 tagged broken", line 1' in shown
+    assert "    1 / 0" in shown
+
+
+@pytest.mark.parametrize(
+    "changed", [False, True], ids=["as committed", "one figure changed"]
+)
+def test_a_changed_figure_turns_nbval_red(changed, tmp_path):
+    """Run nbval, strict where the data is, on a copy of notebook 2."""
+    content = (ROOT / "notebooks" / "02-model.ipynb").read_text(encoding="utf-8")
+    stored = '"964,516 by hand, 964,516 in Keras'
+    assert content.count(stored) == 1
+    if changed:
+        content = content.replace(stored, '"964,517 by hand, 964,516 in Keras')
+    (tmp_path / "copy.ipynb").write_text(content, encoding="utf-8")
+    environment = {**os.environ, "CIFAR100_STAND_IN": "never"}
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("CIFAR100_STAND_IN", "never")
+            load_cifar100()
+        mode = "--nbval"
+    except DataError:
+        mode, environment["CIFAR100_STAND_IN"] = "--nbval-lax", "always"
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", mode, "--nbval-current-env", "copy.ipynb"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    last = result.stdout.splitlines()[-1]
+    assert ("1 failed" in last) == changed, result.stdout
+    assert (result.returncode == 0) != changed
+    assert " passed" in last

@@ -1,0 +1,68 @@
+import sys
+from types import SimpleNamespace
+
+import pytest
+from conftest import load_tool
+
+
+@pytest.fixture
+def setup(tmp_path, monkeypatch):
+    """The set-up script, for an empty repository."""
+    tool = load_tool("setup")
+    monkeypatch.setattr(tool, "ROOT", tmp_path)
+    monkeypatch.setattr(tool, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(tool, "LOG", tmp_path / "setup.log")
+    return tool
+
+
+@pytest.mark.parametrize("version", [(3, 9), (3, 14)])
+def test_wrong_python_is_one_sentence(setup, version, monkeypatch, tmp_path):
+    monkeypatch.setattr(setup.sys, "version_info", version)
+    with pytest.raises(SystemExit, match=r"expected 3\.10 to 3\.13"):
+        setup.main()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_full_disk_is_one_sentence(setup, monkeypatch, tmp_path):
+    full = SimpleNamespace(free=1.5e9)
+    monkeypatch.setattr(setup.shutil, "disk_usage", lambda _: full)
+    with pytest.raises(SystemExit, match=r"1\.5 GB of disk are free, expected 4"):
+        setup.main()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("message", "sentence"),
+    [
+        ("OSError: [Errno 28] No space left on device", "the disk is full"),
+        ("NewConnectionError: failed to resolve", "could not be downloaded"),
+        ("Read timed out.", "could not be downloaded"),
+        ("THESE PACKAGES DO NOT MATCH THE HASHES", r"its messages are in setup\.log"),
+    ],
+)
+def test_failing_pip_is_one_sentence(setup, message, sentence):
+    program = f"import sys; sys.exit({message!r})"
+    with pytest.raises(SystemExit, match=sentence):
+        setup.run(sys.executable, "-c", program)
+
+
+def test_renderer_says_what_it_falls_back_to(monkeypatch, tmp_path, capsys):
+    tool = load_tool("render")
+    (tmp_path / "_quarto.yml").write_text("project: {type: website}\n")
+    (tmp_path / "index.md").write_text("# A title\n")
+    monkeypatch.setattr(tool, "ROOT", tmp_path)
+    monkeypatch.setattr(tool, "quarto", lambda: None)
+    monkeypatch.setattr(tool, "install_quarto", lambda: None)
+    tool.main()
+    printed = capsys.readouterr().out.splitlines()
+    assert "using smalldocs" in printed[0] and printed[1].endswith("_site/index.html")
+    assert (tmp_path / "_site" / "index.html").is_file()
+
+
+def test_broken_quarto_is_not_used(monkeypatch, tmp_path):
+    tool = load_tool("render")
+    broken = tmp_path / "quarto"
+    broken.write_text("#!/bin/sh\nexit 3\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert tool.quarto() is None

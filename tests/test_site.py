@@ -1,0 +1,91 @@
+import base64
+import itertools
+import re
+from urllib.parse import unquote, urlsplit
+
+import nbformat
+import pytest
+from bs4 import BeautifulSoup
+from conftest import NOTEBOOKS, ROOT
+
+SITE = ROOT / "_site"
+PAGES = [
+    SITE / "index.html",
+    *(SITE / "notebooks" / f"{path.stem}.html" for path in NOTEBOOKS),
+]
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+def soup(page):
+    return BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+
+
+@each_page
+def test_page_is_there_with_title_language_and_one_main_heading(page):
+    html = soup(page)
+    assert html.html["lang"] == "en"
+    assert len(html.title.get_text(strip=True)) > 10
+    assert len(html.main.find_all("h1")) == 1
+
+
+@each_page
+def test_headings_are_in_order(page):
+    levels = [int(h.name[1]) for h in soup(page).main.find_all(re.compile("^h[1-6]$"))]
+    assert levels[0] == 1
+    for above, below in itertools.pairwise(levels):
+        assert below <= above + 1
+
+
+@each_page
+def test_links_inside_the_site_lead_somewhere(page):
+    followed = 0
+    for tag in soup(page).find_all(["a", "link", "script", "img"]):
+        link = tag.get("href") or tag.get("src") or ""
+        parts = urlsplit(link)
+        if parts.scheme or parts.netloc or not (parts.path or parts.fragment):
+            continue
+        target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+        target = target / "index.html" if target.is_dir() else target
+        assert target.is_file(), f"{page.name}: {link}"
+        if parts.fragment and target.suffix == ".html":
+            ids = {t["id"] for t in soup(target).find_all(id=True)}
+            assert unquote(parts.fragment) in ids, f"{page.name}: {link}"
+        followed += 1
+    assert followed > 5
+
+
+@each_page
+def test_every_image_has_alternative_text(page):
+    for image in soup(page).main.find_all("img"):
+        assert len(image.get("alt", "")) > 20, f"{page.name}: {str(image)[:80]}"
+
+
+@each_page
+def test_no_markup_is_left_over(page):
+    main = soup(page).main
+    assert "#|" not in main.get_text()
+    for tag in main.find_all(["pre", "code", "script", "style"]):
+        tag.decompose()
+    left = re.search(r":::|@fig-|@tbl-|\{\{<|\{#|\]\(|\*\*|fig-cap", main.get_text())
+    assert left is None, f"{page.name}: {left}"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_figures_and_outputs_of_the_notebook_are_on_its_page(path):
+    main = soup(SITE / "notebooks" / f"{path.stem}.html").main
+    shown = set()
+    for image in main.find_all("img"):
+        source = image["src"]
+        if source.startswith("data:"):
+            shown.add(base64.b64decode(source.split(",", 1)[1]))
+        else:
+            shown.add((SITE / "notebooks" / unquote(source)).resolve().read_bytes())
+    text = re.sub(r"\s+", " ", main.get_text())
+    for cell in nbformat.read(path, as_version=4).cells:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                assert base64.b64decode(output.data["image/png"]) in shown
+                caption = re.search(r'fig-cap: "(.+)"', cell.source).group(1)
+                assert caption in text
+            elif output.output_type == "stream":
+                assert re.sub(r"\s+", " ", output.text).strip() in text

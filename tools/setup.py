@@ -1,0 +1,70 @@
+"""Make .venv from requirements.lock; stop with one sentence where that cannot work.
+
+Run by the Makefile with whatever Python is there, so it keeps to plain old syntax.
+"""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+LOG = VENV / "setup.log"
+NEEDED_GB = 4  # what .venv and the downloads take, with some room
+
+
+def stop(sentence):
+    sys.exit("Set-up stopped: " + sentence)
+
+
+def run(*command):
+    """Run a command; its errors go to the log, from which a failure is explained."""
+    with open(str(LOG), "ab") as log:
+        if subprocess.call([str(part) for part in command], stderr=log) == 0:
+            return
+    text = LOG.read_text(errors="replace")
+    if "No space left" in text or "Disk quota" in text:
+        stop(f"the disk is full; make {NEEDED_GB} GB free and run it again.")
+    signs = ("Connection", "connection", "timed out", "resolve", "No matching dist")
+    if any(sign in text for sign in signs):
+        stop(
+            "the packages could not be downloaded; check the network (or the proxy) and"
+            " run it again, it goes on where it was."
+        )
+    stop(f"pip failed; its messages are in {LOG.relative_to(ROOT)}.")
+
+
+def main():
+    if not (3, 10) <= sys.version_info[:2] <= (3, 13):
+        stop(
+            f"this is Python {sys.version.split()[0]}, expected 3.10 to 3.13; name"
+            " another one, as in PYTHON=python3.11 make site."
+        )
+    free = shutil.disk_usage(str(ROOT)).free / 1e9
+    if not VENV.exists() and free < NEEDED_GB:
+        stop(
+            f"{free:.1f} GB of disk are free, expected {NEEDED_GB}; make room and run"
+            " it again."
+        )
+    print(
+        "Setting up .venv from requirements.lock (some minutes, once) ...", flush=True
+    )
+    python = VENV / ("Scripts" if sys.platform == "win32" else "bin") / "python"
+    VENV.mkdir(exist_ok=True)
+    LOG.write_text("")
+    with open(str(LOG), "ab") as log:
+        if subprocess.call([sys.executable, "-m", "venv", str(VENV)], stdout=log):
+            stop(
+                "Python's venv module did not work; install it (on Debian: apt install"
+                " python3-venv) and run it again."
+            )
+    pip = [python, "-m", "pip", "install", "--disable-pip-version-check"]
+    quiet = [] if sys.stdout.isatty() else ["-q"]
+    run(*pip, *quiet, "--require-hashes", "--no-deps", "-r", ROOT / "requirements.lock")
+    run(*pip, "-q", "--no-deps", "--no-build-isolation", "-e", ROOT)
+    (VENV / "ready").write_text("")
+
+
+if __name__ == "__main__":
+    main()
