@@ -23,6 +23,7 @@ def main():
         timeout=None,
         kernel_name="python3",
         record_timing=False,
+        extra_arguments=["--IPKernelApp.log_level=40"],  # errors, no hints
         resources={"metadata": {"path": str(path.parent)}},
     )
     start = time.perf_counter()

@@ -67,4 +67,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except OSError as error:
+        stop(f"{error}; make {NEEDED_GB} GB free, or mend that, and run it again.")

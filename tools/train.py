@@ -206,7 +206,7 @@ def main():
         keras.config.disable_interactive_logging()
     try:
         train(arguments.run, arguments.epochs)
-    except DataError as error:
+    except (DataError, OSError) as error:
         raise SystemExit(f"Not trained: {error}") from None
     except KeyboardInterrupt:
         raise SystemExit(
