@@ -98,6 +98,31 @@ def test_reads_from_aims_to_way_on(path):
         assert ":::" not in text and "@fig-" not in text
 
 
+# Figures of prose that come from elsewhere: the original lecture's test accuracy.
+FROM_ELSEWHERE = {"44.5"}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_figures_in_the_prose_stand_in_outputs_or_code(path):
+    """A figure is a number with a decimal point or thousands, or a percentage."""
+    notebook = nbformat.read(path, as_version=4)
+    prose = " ".join(c.source for c in notebook.cells if c.cell_type == "markdown")
+    shown = " ".join(
+        cell.source + " " + " ".join(texts(cell)) for cell in code_cells(notebook)
+    ).replace(",", "")
+    stated = re.findall(r"\d[\d,]*\.\d+|\d{1,3}(?:,\d{3})+", prose)
+    percentages = re.findall(r"(\d+)%", prose)
+    for number in {number.replace(",", "") for number in stated} - FROM_ELSEWHERE:
+        assert number in shown, f"{number} in the prose of {path.name}"
+    for percent in set(percentages):
+        forms = (
+            f"{int(percent) / 100:.2f}",
+            f"{int(percent) / 100:g}",
+            f"{percent}.0%",
+        )
+        assert any(form in shown for form in forms), f"{percent}% in {path.name}"
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_code_cells_are_short(path):
     cells = code_cells(nbformat.read(path, as_version=4))

@@ -1,8 +1,11 @@
+import importlib.metadata
+import re
 import sys
 from types import SimpleNamespace
 
 import pytest
-from conftest import load_tool
+import yaml
+from conftest import ROOT, load_tool
 
 
 @pytest.fixture
@@ -66,3 +69,23 @@ def test_broken_quarto_is_not_used(monkeypatch, tmp_path):
     broken.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert tool.quarto() is None
+
+
+def test_conda_environment_names_the_packages_of_pyproject():
+    def named(requirements):
+        return {
+            re.sub(r"\[.*?\]", "", text.split(";")[0].strip()) for text in requirements
+        }
+
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    *packages, pip = conda["dependencies"]
+    listed = named([*packages, *pip["pip"]]) - {"python=3.11", "pip", "make", "-e ."}
+    ours = importlib.metadata.requires("cifar100-lecture")
+    wanted = {text for text in ours if "extra" not in text or "quarto-cli" in text}
+    assert sorted(map(canonical, listed)) == sorted(map(canonical, named(wanted)))
+
+
+def canonical(requirement):
+    """Return a requirement with its bounds in order."""
+    name, bounds = re.match(r"([\w-]+)(.*)", requirement).groups()
+    return name, tuple(sorted(bounds.split(",")))

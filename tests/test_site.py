@@ -1,6 +1,8 @@
 import base64
 import itertools
 import re
+import shutil
+import subprocess
 from urllib.parse import unquote, urlsplit
 
 import nbformat
@@ -89,3 +91,31 @@ def test_figures_and_outputs_of_the_notebook_are_on_its_page(path):
                 assert caption in text
             elif output.output_type == "stream":
                 assert re.sub(r"\s+", " ", output.text).strip() in text
+
+
+@each_page
+def test_browser_shows_the_page_without_the_internet(page, tmp_path):
+    """No error on the console, and nothing missing that comes from another host."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("Chromium is not at hand: the pages are not opened in a browser")
+    command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+    command += ["--disable-background-networking", "--disable-component-update"]
+    command += ["--host-resolver-rules=MAP * ~NOTFOUND", "--enable-logging=stderr"]
+    command += [f"--user-data-dir={tmp_path}", "--allow-file-access-from-files"]
+    result = subprocess.run(
+        [*command, page.as_uri()], capture_output=True, text=True, timeout=120
+    )
+    assert BeautifulSoup(result.stdout, "html.parser").main.h1.get_text(strip=True)
+    console = [line for line in result.stderr.splitlines() if ":CONSOLE" in line]
+    assert console == []
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_quarto_numbers_the_figures(path):
+    page = SITE / "notebooks" / f"{path.stem}.html"
+    if "smalldocs" in page.read_text(encoding="utf-8"):
+        pytest.skip("Quarto is not at hand: smalldocs does not number figures")
+    captions = [tag.get_text() for tag in soup(page).main.find_all("figcaption")]
+    for number, caption in enumerate(captions, start=1):
+        assert re.match(rf"Figure\s{number}: \w", caption)
