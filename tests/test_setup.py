@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
-from conftest import ROOT, load_tool
+from conftest import NOTEBOOKS, ROOT, load_tool
 
 
 @pytest.fixture
@@ -89,3 +89,13 @@ def canonical(requirement):
     """Return a requirement with its bounds in order."""
     name, bounds = re.match(r"([\w-]+)(.*)", requirement).groups()
     return name, tuple(sorted(bounds.split(",")))
+
+
+def test_every_command_that_is_named_exists():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z]+):.*## ", makefile, re.MULTILINE))
+    pages = [ROOT / "README.md", ROOT / "index.qmd", *NOTEBOOKS]
+    text = " ".join(page.read_text(encoding="utf-8") for page in pages)
+    named = set(re.findall(r"(?:`|^ {4}|\d )make ([a-z]+)", text, re.MULTILINE))
+    assert named and named <= targets
+    assert targets - {"help"} <= named, "the README leaves out a command"

@@ -167,8 +167,8 @@ def train(run, epochs):
             "resumed_after_epochs": interruptions,
         },
         "test": {"loss": round(loss, 4), "accuracy": round(accuracy, 4)},
-        "seconds_per_epoch": statistics.median(
-            float(row["seconds"]) for row in recorder.rows
+        "seconds_per_epoch": round(
+            statistics.median(float(row["seconds"]) for row in recorder.rows), 1
         ),
         "finished": datetime.date.today().isoformat(),
         "commit": started_from,

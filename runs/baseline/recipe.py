@@ -9,14 +9,14 @@ def build_model():
         [
             keras.Input(shape=(32, 32, 3)),
             layers.Rescaling(1 / 255),
-            layers.Conv2D(32, kernel_size=3, padding="same", activation="relu"),
-            layers.MaxPooling2D(pool_size=2),
-            layers.Conv2D(64, kernel_size=3, padding="same", activation="relu"),
-            layers.MaxPooling2D(pool_size=2),
-            layers.Conv2D(128, kernel_size=3, padding="same", activation="relu"),
-            layers.MaxPooling2D(pool_size=2),
-            layers.Conv2D(256, kernel_size=3, padding="same", activation="relu"),
-            layers.MaxPooling2D(pool_size=2),
+            layers.Conv2D(32, 3, padding="same", activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Conv2D(64, 3, padding="same", activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Conv2D(128, 3, padding="same", activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Conv2D(256, 3, padding="same", activation="relu"),
+            layers.MaxPooling2D(2),
             layers.Flatten(),
             layers.Dropout(0.5),
             layers.Dense(512, activation="relu"),
@@ -24,8 +24,6 @@ def build_model():
         ],
         name="cifar100_cnn",
     )
-
-from IPython.display import clear_output
 
 from helpers import load_cifar100, quiet_start, run_cells
 
@@ -57,4 +55,3 @@ history = model.fit(
     validation_split=VALIDATION_SPLIT,
     callbacks=callbacks,
 )
-clear_output(wait=True)
