@@ -12,7 +12,7 @@ help: ## list the commands
 site: $(READY) ## render the pages into _site/
 	@$(BIN)/python tools/render.py
 
-test: $(READY) site ## run all tests, and the notebooks against their stored outputs
+test: $(READY) ## run all tests, and the notebooks against their stored outputs
 	@$(BIN)/python tools/test.py
 
 lab: $(READY) ## open JupyterLab in notebooks/

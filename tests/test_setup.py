@@ -50,6 +50,7 @@ def test_failing_pip_is_one_sentence(setup, message, sentence):
 
 
 def test_renderer_says_what_it_falls_back_to(monkeypatch, tmp_path, capsys):
+    pytest.importorskip("smalldocs", reason="smalldocs needs Python 3.11 or newer")
     tool = load_tool("render")
     (tmp_path / "_quarto.yml").write_text("project: {type: website}\n")
     (tmp_path / "index.md").write_text("# A title\n")

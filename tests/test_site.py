@@ -1,4 +1,5 @@
 import base64
+import importlib.util
 import itertools
 import re
 import shutil
@@ -9,6 +10,10 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 from conftest import NOTEBOOKS, ROOT
+
+if not (shutil.which("quarto") or importlib.util.find_spec("smalldocs")):
+    reason = "neither Quarto nor smalldocs is at hand: the site is not tested"
+    pytest.skip(reason, allow_module_level=True)
 
 SITE = ROOT / "_site"
 PAGES = [

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+NO_RENDERER = 3  # the exit status where there is nothing to render with
 
 
 def quarto():
@@ -55,10 +56,12 @@ def main():
         print("Quarto is not at hand and could not be installed: using smalldocs.")
         command = [sys.executable, "-m", "smalldocs.cli", "render", "-q", str(ROOT)]
     else:
-        raise SystemExit(
+        print(
             "The site was not rendered: Quarto is not on the PATH, and its stand-in"
-            " smalldocs needs Python 3.11 or newer: install Quarto from quarto.org."
+            " smalldocs needs Python 3.11 or newer: install Quarto from quarto.org.",
+            file=sys.stderr,
         )
+        raise SystemExit(NO_RENDERER)
     shutil.rmtree(ROOT / "_site", ignore_errors=True)
     if subprocess.run(command, cwd=ROOT).returncode != 0:
         raise SystemExit(f"The site was not rendered: {command[0]} failed, see above.")

@@ -1,4 +1,4 @@
-"""Run all tests, then the notebooks against their stored outputs.
+"""Render the site, run all tests, then the notebooks against their stored outputs.
 
 Strictly on CIFAR-100 where it is at hand, and everywhere on the stand-in, where only
 the outputs that do not depend on the images are compared.
@@ -8,6 +8,8 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+
+from render import NO_RENDERER
 
 from helpers import DataError, load_cifar100
 
@@ -25,8 +27,10 @@ def main():
             raise SystemExit(f"Not tested: {error}") from None
         modes = ["--nbval-lax"]
         print("CIFAR-100 is not at hand: the notebooks run on the stand-in only.")
+    rendered = subprocess.call([sys.executable, ROOT / "tools" / "render.py"])
     pytest = [sys.executable, "-m", "pytest"]
-    failed = subprocess.call([*pytest, "tests"], cwd=ROOT)
+    failed = rendered not in (0, NO_RENDERER)
+    failed |= subprocess.call([*pytest, "tests"], cwd=ROOT)
     for mode in modes:
         stand_in = "always" if mode == "--nbval-lax" else "never"
         failed |= subprocess.call(
@@ -34,7 +38,7 @@ def main():
             cwd=ROOT,
             env={**os.environ, "CIFAR100_STAND_IN": stand_in},
         )
-    raise SystemExit(failed)
+    raise SystemExit(int(bool(failed)))
 
 
 if __name__ == "__main__":
