@@ -40,10 +40,11 @@ def test_full_disk_is_one_sentence(setup, monkeypatch, tmp_path):
         ("OSError: [Errno 28] No space left on device", "the disk is full"),
         ("NewConnectionError: failed to resolve", "could not be downloaded"),
         ("Read timed out.", "could not be downloaded"),
-        ("THESE PACKAGES DO NOT MATCH THE HASHES", r"its messages are in setup\.log"),
+        ("The virtual environment was not created: ensurepip is not", "apt install"),
+        ("THESE PACKAGES DO NOT MATCH THE HASHES", r"the messages are in setup\.log"),
     ],
 )
-def test_failing_pip_is_one_sentence(setup, message, sentence):
+def test_failing_command_is_one_sentence(setup, message, sentence):
     program = f"import sys; sys.exit({message!r})"
     with pytest.raises(SystemExit, match=sentence):
         setup.run(sys.executable, "-c", program)

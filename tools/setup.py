@@ -18,10 +18,14 @@ def stop(sentence):
     sys.exit("Set-up stopped: " + sentence)
 
 
-def run(*command):
+def run(*command, stdout=None):
     """Run a command; its errors go to the log, from which a failure is explained."""
     with open(str(LOG), "ab") as log:
-        if subprocess.call([str(part) for part in command], stderr=log) == 0:
+        shown = stdout or log
+        if (
+            subprocess.call([str(part) for part in command], stdout=shown, stderr=log)
+            == 0
+        ):
             return
     text = LOG.read_text(errors="replace")
     if "No space left" in text or "Disk quota" in text:
@@ -32,7 +36,12 @@ def run(*command):
             "the packages could not be downloaded; check the network (or the proxy) and"
             " run it again, it goes on where it was."
         )
-    stop(f"pip failed; its messages are in {LOG.relative_to(ROOT)}.")
+    if "ensurepip" in text:
+        stop(
+            "Python's venv module is not complete; install it (on Debian: apt install"
+            " python3-venv) and run it again."
+        )
+    stop(f"it failed; the messages are in {LOG.relative_to(ROOT)}.")
 
 
 def main():
@@ -53,16 +62,12 @@ def main():
     python = VENV / ("Scripts" if sys.platform == "win32" else "bin") / "python"
     VENV.mkdir(exist_ok=True)
     LOG.write_text("")
-    with open(str(LOG), "ab") as log:
-        if subprocess.call([sys.executable, "-m", "venv", str(VENV)], stdout=log):
-            stop(
-                "Python's venv module did not work; install it (on Debian: apt install"
-                " python3-venv) and run it again."
-            )
+    run(sys.executable, "-m", "venv", VENV)
     pip = [python, "-m", "pip", "install", "--disable-pip-version-check"]
-    quiet = [] if sys.stdout.isatty() else ["-q"]
-    run(*pip, *quiet, "--require-hashes", "--no-deps", "-r", ROOT / "requirements.lock")
-    run(*pip, "-q", "--no-deps", "--no-build-isolation", "-e", ROOT)
+    progress = sys.stdout if sys.stdout.isatty() else None
+    lock = ["--require-hashes", "--no-deps", "-r", ROOT / "requirements.lock"]
+    run(*pip, *lock, stdout=progress)
+    run(*pip, "--no-deps", "--no-build-isolation", "-e", ROOT)
     (VENV / "ready").write_text("")
 
 
