@@ -1,4 +1,5 @@
-# `make` alone lists the commands. PYTHON=python3.12 make site picks the interpreter.
+# `make` alone lists the commands. PYTHON=python3.12 make site picks the interpreter
+# when .venv is made.
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
@@ -32,7 +33,7 @@ lock: pyproject.toml ## renew requirements.lock (needs uv)
 		--upgrade --custom-compile-command "make lock" -o requirements.lock pyproject.toml
 
 clean: ## remove what the other commands made, but not the data and the runs
-	@rm -rf .venv _site .quarto .pytest_cache .ruff_cache *.egg-info
+	@rm -rf .venv _site .quarto .pytest_cache .ruff_cache notebooks/.ruff_cache *.egg-info
 	@find helpers tests tools notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
 
 $(READY): requirements.lock pyproject.toml tools/setup.py

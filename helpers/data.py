@@ -84,7 +84,7 @@ def load_cifar100(folder=None):
 
     The data is looked for in `folder`; without it in the folder that the environment
     variable ``CIFAR100_DIR`` names; without that in the cache (`cache_folder`). Where
-    the cache is empty, a drawn stand-in of the same shapes takes its place and says so
+    there is no cache, a drawn stand-in of the same shapes takes its place and says so
     in its `name` and in its class names, unless ``CIFAR100_STAND_IN`` is "never"; if
     that variable is "always", the stand-in comes without a search.
 
@@ -117,13 +117,12 @@ def load_cifar100(folder=None):
         )
     if folder is None and stand_in == "always":
         return _stand_in()
-    named = folder or os.environ.get("CIFAR100_DIR")
-    found = Path(named) if named else cache_folder()
-    if not named and not found.is_dir():
+    found = Path(folder) if folder else data_folder()
+    if found is None:
         if stand_in == "never":
             raise DataError(
-                f"CIFAR-100 was not found in the cache, {found}: put train.bin and"
-                " test.bin of cifar-100-binary.tar.gz there, or set CIFAR100_DIR to"
+                f"CIFAR-100 was not found in the cache, {cache_folder()}: put train.bin"
+                " and test.bin of cifar-100-binary.tar.gz there, or set CIFAR100_DIR to"
                 " the folder that holds them."
             )
         return _stand_in()
@@ -139,6 +138,13 @@ def load_cifar100(folder=None):
         superclass_of=superclass_of,
         name="CIFAR-100",
     )
+
+
+def data_folder():
+    """Return the folder that ``CIFAR100_DIR`` names, else the cache, else None."""
+    if os.environ.get("CIFAR100_DIR"):
+        return Path(os.environ["CIFAR100_DIR"])
+    return cache_folder() if cache_folder().exists() else None
 
 
 def cache_folder():
@@ -169,7 +175,8 @@ def read_records(path, records, sha256):
     Raises
     ------
     DataError
-        If the file is missing, has another length or another content.
+        If the file is missing, cannot be read, has another length or another content,
+        or if a label is above 99.
     """
     path = Path(path)
     expected = records * RECORD_BYTES
@@ -177,8 +184,8 @@ def read_records(path, records, sha256):
         size = path.stat().st_size
     except OSError:
         raise DataError(
-            f"{path.name} was not found in {path.parent}: put the official file there,"
-            " or name another folder in CIFAR100_DIR."
+            f"{path.name} was not found in {path.parent.absolute()}: put the official"
+            " file there, or name another folder in CIFAR100_DIR."
         ) from None
     if size != expected:
         raise DataError(
@@ -188,7 +195,14 @@ def read_records(path, records, sha256):
     images = np.empty((records, 32, 32, 3), np.uint8)
     labels = np.empty((records, 1), np.uint8)
     digest = hashlib.sha256()
-    with open(path, "rb") as file:
+    try:
+        file = open(path, "rb")
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read ({error.strerror}): give yourself the right to read"
+            " it, or copy the file again."
+        ) from None
+    with file:
         # A thousand records at a time, so that memory holds the images only once.
         for start in range(0, records, 1000):
             stop = min(start + 1000, records)
@@ -202,6 +216,11 @@ def read_records(path, records, sha256):
         raise DataError(
             f"{path} has SHA-256 {digest.hexdigest()} where {sha256} was expected: its"
             " content is not the official one, so copy the file again."
+        )
+    if labels.max() > 99:
+        raise DataError(
+            f"{path} holds the label {labels.max()}, expected 0 to 99: it is not"
+            " CIFAR-100, so copy the official file."
         )
     return images, labels
 

@@ -108,7 +108,7 @@ def plot_confusion(true, predicted, names):
         square=True,
         xticklabels=labels,
         yticklabels=labels,
-        cbar_kws={"label": "percent of the true superclass", "shrink": 0.7},
+        cbar_kws={"label": "percent of the true class", "shrink": 0.7},
     )
     ax.set(xlabel="predicted", ylabel="true")
     return figure

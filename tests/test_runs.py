@@ -1,5 +1,6 @@
 import ast
 import json
+import re
 import shutil
 
 import pandas as pd
@@ -102,6 +103,7 @@ def test_history_without_validation_is_refused():
 
 def test_record_is_readable_json_with_its_origin():
     record = json.loads((RUNS / "baseline" / "run.json").read_text(encoding="utf-8"))
-    assert record["seed"] == 425 and len(record["commit"]) == 40
+    assert record["seed"] == 425
+    assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?|unknown", record["commit"])
     assert set(record["versions"]) == {"python", "tensorflow", "keras", "numpy"}
     assert record["machine"]["processor"] and record["seconds_per_epoch"] > 0

@@ -40,6 +40,7 @@ def test_full_disk_is_one_sentence(setup, monkeypatch, tmp_path):
         ("OSError: [Errno 28] No space left on device", "the disk is full"),
         ("NewConnectionError: failed to resolve", "could not be downloaded"),
         ("Read timed out.", "could not be downloaded"),
+        ("No matching distribution found for x", "pip found no fitting package"),
         ("The virtual environment was not created: ensurepip is not", "apt install"),
         ("THESE PACKAGES DO NOT MATCH THE HASHES", r"the messages are in setup\.log"),
     ],

@@ -9,9 +9,9 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
-from conftest import NOTEBOOKS, ROOT
+from conftest import NOTEBOOKS, ROOT, load_tool
 
-if not (shutil.which("quarto") or importlib.util.find_spec("smalldocs")):
+if not (load_tool("render").quarto() or importlib.util.find_spec("smalldocs")):
     reason = "neither Quarto nor smalldocs is at hand: the site is not tested"
     pytest.skip(reason, allow_module_level=True)
 

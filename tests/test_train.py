@@ -44,6 +44,7 @@ def test_killed_training_loses_at_most_the_epoch_it_was_in(train, fit, tmp_path)
     again = train.Recorder(tmp_path)
     assert [row["epoch"] for row in again.rows] == ["1", "2", "3"]
     model = fit(again, 5 - len(again.rows))
+    assert again.resumed_after == [3]
     assert [int(row["epoch"]) for row in again.rows] == [1, 2, 3, 4, 5]
     assert int(model.optimizer.iterations) == 5  # one batch an epoch, none twice
     whole = fit(train.Recorder(tmp_path / "whole"), 5)
@@ -76,6 +77,7 @@ def test_cells_changed_since_the_interruption_are_refused(train, tmp_path, monke
     partial = tmp_path / "run.partial"
     (partial / "epoch-01").mkdir(parents=True)
     (partial / "epoch-01" / "history.csv").write_text("epoch,loss\n1,2\n")
+    (partial / "epoch-01" / "resumed_after.json").write_text("[]")
     (partial / "recipe.py").write_text("other cells\n")
     with pytest.raises(SystemExit, match="unfinished training of other notebook cells"):
         train.train(tmp_path / "run", 30)

@@ -17,18 +17,23 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 def main():
     path = Path(sys.argv[1])
     os.environ["CIFAR100_STAND_IN"] = "never"
+    if "CIFAR100_DIR" in os.environ:  # the kernel starts in another folder
+        os.environ["CIFAR100_DIR"] = os.path.abspath(os.environ["CIFAR100_DIR"])
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook,
         timeout=None,
         kernel_name="python3",
         record_timing=False,
+        coalesce_streams=True,
         extra_arguments=["--IPKernelApp.log_level=40"],  # errors, no hints
         resources={"metadata": {"path": str(path.parent)}},
     )
     start = time.perf_counter()
     try:
         client.execute()
+    except KeyboardInterrupt:
+        raise SystemExit(f"{path} is left as it was: interrupted.") from None
     except CellExecutionError as error:
         raise SystemExit(
             f"{path} is left as it was: a cell stopped with {error.ename}:"

@@ -36,13 +36,14 @@ def install_quarto():
     package = next(name for name in named if name.startswith("quarto-cli=="))
     pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     options = ["--no-deps", "--no-build-isolation", "--progress-bar", "off"]
+    print("Trying to download Quarto, once ...", flush=True)
     try:
         subprocess.run(
             [*pip, *options, package.split(";")[0]], capture_output=True, timeout=600
         )
     except subprocess.TimeoutExpired:
         pass
-    tried.write_text("Remove this file to try again.\n")
+    tried.write_text("Remove this file to let `make site` try again.\n")
 
 
 def main():

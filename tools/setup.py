@@ -30,11 +30,17 @@ def run(*command, stdout=None):
     text = LOG.read_text(errors="replace")
     if "No space left" in text or "Disk quota" in text:
         stop(f"the disk is full; make {NEEDED_GB} GB free and run it again.")
-    signs = ("Connection", "connection", "timed out", "resolve", "No matching dist")
+    signs = ("Connection", "connection", "timed out", "resolve")
     if any(sign in text for sign in signs):
         stop(
             "the packages could not be downloaded; check the network (or the proxy) and"
             " run it again, it goes on where it was."
+        )
+    if "No matching distribution" in text:
+        stop(
+            "pip found no fitting package, either since this system has none (Intel"
+            " Macs have no TensorFlow) or since the package index is out of reach; see"
+            f" {LOG.relative_to(ROOT)}."
         )
     if "ensurepip" in text:
         stop(
@@ -74,5 +80,7 @@ def main():
 if __name__ == "__main__":
     try:
         main()
+    except KeyboardInterrupt:
+        stop("interrupted; run it again, it goes on where it was.")
     except OSError as error:
         stop(f"{error}; make {NEEDED_GB} GB free, or mend that, and run it again.")

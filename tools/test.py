@@ -12,21 +12,25 @@ from pathlib import Path
 from render import NO_RENDERER
 
 from helpers import DataError, load_cifar100
+from helpers.data import data_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 
 
 def main():
+    if "CIFAR100_DIR" in os.environ:  # the kernels start in another folder
+        os.environ["CIFAR100_DIR"] = os.path.abspath(os.environ["CIFAR100_DIR"])
+    modes = ["--nbval", "--nbval-lax"]
     os.environ["CIFAR100_STAND_IN"] = "never"
-    try:
-        load_cifar100()
-        modes = ["--nbval", "--nbval-lax"]
-        print("CIFAR-100 is at hand: every output of the notebooks is compared.")
-    except DataError as error:
-        if "CIFAR100_DIR" in os.environ:
-            raise SystemExit(f"Not tested: {error}") from None
-        modes = ["--nbval-lax"]
+    if data_folder() is None:
+        modes.remove("--nbval")
         print("CIFAR-100 is not at hand: the notebooks run on the stand-in only.")
+    else:
+        try:
+            load_cifar100()
+        except DataError as error:
+            raise SystemExit(f"Not tested: {error}") from None
+        print("CIFAR-100 is at hand: every output of the notebooks is compared.")
     rendered = subprocess.call([sys.executable, ROOT / "tools" / "render.py"])
     pytest = [sys.executable, "-m", "pytest"]
     failed = rendered not in (0, NO_RENDERER)
@@ -42,4 +46,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        raise SystemExit("Interrupted; nothing of the notebooks has changed.") from None

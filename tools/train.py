@@ -43,17 +43,22 @@ class Recorder(keras.callbacks.Callback):
     def __init__(self, folder):
         super().__init__()
         self.folder = folder
-        done = sorted(folder.glob("epoch-??"))
-        self.latest = done[-1] if done else None
+        done = folder.glob("epoch-*")
+        self.latest = max(done, key=lambda path: int(path.name[6:]), default=None)
+        self.resumed_after = []
         self.rows = []
         if self.latest:
             with open(self.latest / "history.csv", newline="") as file:
                 self.rows = list(csv.DictReader(file))
+            notes = (self.latest / "resumed_after.json").read_text()
+            self.resumed_after = json.loads(notes)
 
     def on_train_begin(self, logs=None):
         if self.latest:
             self.model.optimizer.build(self.model.trainable_variables)
             self.model.load_weights(self.latest / "state.weights.h5")
+            self.resumed_after.append(len(self.rows))
+            print(f"Going on after epoch {len(self.rows)}.")
 
     def on_epoch_begin(self, epoch, logs=None):
         self.start = time.perf_counter()
@@ -67,6 +72,7 @@ class Recorder(keras.callbacks.Callback):
         new.mkdir(parents=True)
         self.model.save_weights(new / "state.weights.h5")
         write_history(new / "history.csv", self.rows)
+        (new / "resumed_after.json").write_text(json.dumps(self.resumed_after))
         earlier, self.latest = self.latest, self.folder / f"epoch-{len(self.rows):02}"
         new.rename(self.latest)
         if earlier:
@@ -101,8 +107,11 @@ def processor():
 
 def commit():
     """Return the commit that is checked out, marked if files differ from it."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40"]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    except OSError:  # no git
+        return "unknown"
     return result.stdout.strip() or "unknown"
 
 
@@ -121,14 +130,6 @@ def train(run, epochs):
         )
     partial.mkdir(parents=True, exist_ok=True)
     note.write_text(program)
-    resumed_after = partial / "resumed_after.json"
-    interruptions = (
-        json.loads(resumed_after.read_text()) if resumed_after.exists() else []
-    )
-    if recorder.rows:
-        interruptions.append(len(recorder.rows))
-        resumed_after.write_text(json.dumps(interruptions))
-        print(f"Going on after epoch {len(recorder.rows)} of {epochs}.")
     started_from = commit()
     names = run_cells(
         "03-training.ipynb",
@@ -164,7 +165,7 @@ def train(run, epochs):
                 if value is not None
             },
             "parameters": model.count_params(),
-            "resumed_after_epochs": interruptions,
+            "resumed_after_epochs": recorder.resumed_after,
         },
         "test": {"loss": round(loss, 4), "accuracy": round(accuracy, 4)},
         "seconds_per_epoch": round(
