@@ -121,6 +121,9 @@ def test_quarto_numbers_the_figures(path):
     page = SITE / "notebooks" / f"{path.stem}.html"
     if "smalldocs" in page.read_text(encoding="utf-8"):
         pytest.skip("Quarto is not at hand: smalldocs does not number figures")
-    captions = [tag.get_text() for tag in soup(page).main.find_all("figcaption")]
+    captions = [
+        tag.get_text().strip() for tag in soup(page).main.find_all("figcaption")
+    ]
+    assert captions
     for number, caption in enumerate(captions, start=1):
         assert re.match(rf"Figure\s{number}: \w", caption)
