@@ -47,6 +47,7 @@ FILES = {
     ),
 }
 RECORD_BYTES = 2 + 3 * 32 * 32
+ROOT = Path(__file__).resolve().parents[1]
 
 
 class DataError(Exception):
@@ -141,9 +142,13 @@ def load_cifar100(folder=None):
 
 
 def data_folder():
-    """Return the folder that ``CIFAR100_DIR`` names, else the cache, else None."""
+    """Return the folder that ``CIFAR100_DIR`` names, else the cache, else None.
+
+    A relative name counts from the repository, whose commands and notebooks run in
+    different folders.
+    """
     if os.environ.get("CIFAR100_DIR"):
-        return Path(os.environ["CIFAR100_DIR"])
+        return ROOT / os.environ["CIFAR100_DIR"]
     return cache_folder() if cache_folder().exists() else None
 
 
@@ -184,7 +189,7 @@ def read_records(path, records, sha256):
         size = path.stat().st_size
     except OSError:
         raise DataError(
-            f"{path.name} was not found in {path.parent.absolute()}: put the official"
+            f"{path.name} was not found in {path.parent}: put the official"
             " file there, or name another folder in CIFAR100_DIR."
         ) from None
     if size != expected:

@@ -40,8 +40,10 @@ def system_information():
         A row for each of IPython's facts about the system, without the paths of this
         machine, and for the version of each package that decides the numbers.
     """
-    kept = ("ipython_version", "platform", "sys_version")
-    facts = {name: get_sys_info()[name] for name in kept}
+    system = get_sys_info()
+    facts = {
+        name: system[name] for name in ("ipython_version", "platform", "sys_version")
+    }
     facts["cores"] = os.cpu_count()
     for package in ("tensorflow", "keras", "numpy", "pandas", "matplotlib", "seaborn"):
         facts[package] = version(package)

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from conftest import ROOT
 
 from helpers import DataError, load_cifar100
 from helpers.data import FILES, RECORD_BYTES, data_folder, read_records
@@ -63,6 +64,12 @@ def test_named_folder_is_not_replaced_by_the_stand_in(tmp_path, monkeypatch):
     monkeypatch.setenv("CIFAR100_DIR", str(tmp_path / "nowhere"))
     with pytest.raises(DataError, match=r"nowhere.*CIFAR100_DIR"):
         load_cifar100()
+
+
+def test_relative_folder_counts_from_the_repository(tmp_path, monkeypatch):
+    monkeypatch.setenv("CIFAR100_DIR", "../some data")
+    monkeypatch.chdir(tmp_path)
+    assert data_folder() == ROOT / "../some data"
 
 
 @pytest.fixture

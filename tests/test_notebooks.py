@@ -122,7 +122,7 @@ def test_figures_in_the_prose_are_those_of_the_run(name, notebooks):
         form = rf"(?<![\d.]){re.escape(number)}(?!\d)"
         if number.endswith("%"):  # 54% may be shown as 0.54, as 54.0 or as 54.2
             percent = int(number[:-1])
-            form = rf"\b(0?\.{percent:02}|{percent / 100:g}|{percent}\.\d)\b"
+            form = rf"(?<![\d.])(0\.{percent:02}|{percent}\.\d)(?!\d)"
         assert re.search(form, shown), f"{number} in the prose of {name}"
 
 

@@ -17,8 +17,6 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 def main():
     path = Path(sys.argv[1])
     os.environ["CIFAR100_STAND_IN"] = "never"
-    if "CIFAR100_DIR" in os.environ:  # the kernel starts in another folder
-        os.environ["CIFAR100_DIR"] = os.path.abspath(os.environ["CIFAR100_DIR"])
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook,

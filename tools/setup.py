@@ -21,12 +21,10 @@ def stop(sentence):
 def run(*command, stdout=None):
     """Run a command; its errors go to the log, from which a failure is explained."""
     with open(str(LOG), "ab") as log:
-        shown = stdout or log
-        if (
-            subprocess.call([str(part) for part in command], stdout=shown, stderr=log)
-            == 0
-        ):
-            return
+        parts = [str(part) for part in command]
+        status = subprocess.call(parts, stdout=stdout or log, stderr=log)
+    if status == 0:
+        return
     text = LOG.read_text(errors="replace")
     if "No space left" in text or "Disk quota" in text:
         stop(f"the disk is full; make {NEEDED_GB} GB free and run it again.")

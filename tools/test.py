@@ -18,8 +18,6 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def main():
-    if "CIFAR100_DIR" in os.environ:  # the kernels start in another folder
-        os.environ["CIFAR100_DIR"] = os.path.abspath(os.environ["CIFAR100_DIR"])
     modes = ["--nbval", "--nbval-lax"]
     os.environ["CIFAR100_STAND_IN"] = "never"
     if data_folder() is None:

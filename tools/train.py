@@ -123,13 +123,13 @@ def train(run, epochs):
     program = recipe()
     note = partial / "recipe.py"
     recorder = Recorder(partial)
-    if recorder.rows and note.read_text() != program:
+    if recorder.rows and note.read_text(encoding="utf-8") != program:
         raise SystemExit(
             f"{partial} holds an unfinished training of other notebook cells: delete"
             " that folder to start again, or restore the cells to go on with it."
         )
     partial.mkdir(parents=True, exist_ok=True)
-    note.write_text(program)
+    note.write_text(program, encoding="utf-8")
     started_from = commit()
     names = run_cells(
         "03-training.ipynb",
@@ -150,7 +150,7 @@ def train(run, epochs):
     weights_only.set_weights(model.get_weights())
     weights_only.save_weights(finished / "model.weights.h5")
     write_history(finished / "history.csv", recorder.rows)
-    (finished / "recipe.py").write_text(program)
+    (finished / "recipe.py").write_text(program, encoding="utf-8")
     record = {
         "seed": names["SEED"],
         "recipe": {
