@@ -1,6 +1,6 @@
 """What the notebooks of the lecture share; see the docstring of each function."""
 
-from helpers.data import Cifar100, DataError, load_cifar100
+from helpers.data import Cifar100, DataError, NoDataError, load_cifar100
 from helpers.figures import model_summary, plot_confusion, plot_images, plot_network
 from helpers.notebooks import quiet_start, run_cells, system_information
 from helpers.runs import Run, RunError, load_run, load_weights, tidy_history
@@ -8,6 +8,7 @@ from helpers.runs import Run, RunError, load_run, load_weights, tidy_history
 __all__ = [
     "Cifar100",
     "DataError",
+    "NoDataError",
     "Run",
     "RunError",
     "load_cifar100",
