@@ -6,7 +6,6 @@ import os
 from importlib.metadata import version
 from pathlib import Path
 
-import nbformat
 import pandas as pd
 from IPython.utils.sysinfo import get_sys_info
 
@@ -70,6 +69,8 @@ def cell_sources(notebook, tag):
     ValueError
         If no code cell of the notebook carries the tag.
     """
+    import nbformat  # takes longer than all other imports together, seldom needed
+
     cells = nbformat.read(NOTEBOOKS / notebook, as_version=4).cells
     sources = [
         cell.source

@@ -46,7 +46,10 @@ def forms():
         "pickles": pickles,
         "parquet": {name: faulty.parquet_of(c) for name, c in contents.items()},
         "binary": faulty.tar(
-            [(f"cifar-100-binary/{name}", content) for name, content in contents.items()]
+            [
+                (f"cifar-100-binary/{name}", content)
+                for name, content in contents.items()
+            ]
         ),
         "python": faulty.tar(
             [

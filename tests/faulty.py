@@ -1,4 +1,4 @@
-"""Small data in every form, a server that misbehaves, and processes that can be killed."""
+"""Small data in every form, a server that misbehaves, processes to be killed."""
 
 import functools
 import gzip
@@ -59,7 +59,7 @@ def tar(members, packed=True):
 class Python2Pickler(pickle._Pickler):
     """Writes bytes and array internals under the names that Python 2 gave them."""
 
-    dispatch = dict(pickle._Pickler.dispatch)
+    dispatch = dict(pickle._Pickler.dispatch)  # noqa: RUF012
 
     def save_bytes(self, content):
         self.write(pickle.BINSTRING + len(content).to_bytes(4, "little") + content)

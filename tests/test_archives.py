@@ -120,7 +120,9 @@ def test_bomb_in_an_extended_header_is_refused_early(unpacked):
         unpacked(b"".join([*bomb, deflate.flush()]))
 
 
-@pytest.mark.parametrize("name", ["cifar-100-binary/train.bin", "cifar-100-python/train"])
+@pytest.mark.parametrize(
+    "name", ["cifar-100-binary/train.bin", "cifar-100-python/train"]
+)
 @pytest.mark.parametrize("factor", [0.5, 1.5])
 def test_expected_name_of_another_size_is_refused(unpacked, forms, name, factor):
     size = int(len(forms["train.bin"]) * factor)

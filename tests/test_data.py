@@ -1,13 +1,17 @@
 import hashlib
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 from conftest import ROOT
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from helpers import DataError, load_cifar100
-from helpers.data import FILES, RECORD_BYTES, data_folder, read_records
+from helpers import DataError, NoDataError, load_cifar100
+from helpers.data import data_folder
+from helpers.data.records import FILES, RECORD_BYTES, read_records
 
 
 @pytest.fixture
@@ -55,7 +59,59 @@ def test_label_out_of_range_is_refused(records):
         read_records(path, 3, hashlib.sha256(rows.tobytes()).hexdigest())
 
 
+# One folder for all examples: each writes its own file anew.
+examples = settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@examples
+@given(length=st.integers(0, 4 * RECORD_BYTES).filter(lambda n: n != 3 * RECORD_BYTES))
+def test_every_other_length_is_refused(records, length):
+    path, rows, sha256 = records
+    path.write_bytes((rows.tobytes() + rows.tobytes())[:length])
+    with pytest.raises(DataError) as caught:
+        read_records(path, 3, sha256)
+    assert f"{path} has {length:,} bytes where 9,222 were expected" in str(caught.value)
+
+
+@examples
+@given(position=st.integers(0, 3 * RECORD_BYTES - 1), change=st.integers(1, 255))
+def test_every_other_byte_is_refused(records, position, change):
+    path, rows, sha256 = records
+    content = bytearray(rows.tobytes())
+    content[position] ^= change
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="content is not the official one"):
+        read_records(path, 3, sha256)
+
+
+@examples
+@given(
+    labels=st.lists(st.integers(0, 99), min_size=1, max_size=5),
+    seed=st.integers(0, 2**32),
+)
+def test_records_of_any_number_come_back(tmp_path, labels, seed):
+    rng = np.random.default_rng(seed)
+    pixels = rng.integers(0, 256, (len(labels), 32, 32, 3), np.uint8)
+    content = b"".join(
+        bytes([0, label]) + image.transpose(2, 0, 1).tobytes()
+        for label, image in zip(labels, pixels, strict=True)
+    )
+    path = tmp_path / "test.bin"
+    path.write_bytes(content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    images, read = read_records(path, len(labels), sha256)
+    assert read.ravel().tolist() == labels and (images == pixels).all()
+
+
 def test_empty_folder_is_refused(tmp_path):
+    with pytest.raises(DataError, match=f"{re.escape(str(tmp_path))} holds no CIFAR"):
+        load_cifar100(tmp_path)
+
+
+def test_folder_with_one_of_the_two_files_is_refused(tmp_path):
+    (tmp_path / "test.bin").touch()
     with pytest.raises(DataError, match=r"train\.bin was not found in"):
         load_cifar100(tmp_path)
 
@@ -69,20 +125,14 @@ def test_named_folder_is_not_replaced_by_the_stand_in(tmp_path, monkeypatch):
 def test_relative_folder_counts_from_the_repository(tmp_path, monkeypatch):
     monkeypatch.setenv("CIFAR100_DIR", "../some data")
     monkeypatch.chdir(tmp_path)
-    assert data_folder() == ROOT / "../some data"
-
-
-@pytest.fixture
-def no_data(tmp_path, monkeypatch):
-    """A machine without the data."""
-    monkeypatch.delenv("CIFAR100_DIR", raising=False)
-    monkeypatch.delenv("CIFAR100_STAND_IN", raising=False)
-    monkeypatch.setattr("helpers.data.cache_folder", lambda: tmp_path / "cache")
+    named = re.escape(str(ROOT / "../some data"))
+    with pytest.raises(DataError, match=f"{named} was not found"):
+        load_cifar100()
 
 
 def test_stand_in_can_be_forbidden(no_data, monkeypatch):
     monkeypatch.setenv("CIFAR100_STAND_IN", "never")
-    with pytest.raises(DataError, match="not found in the cache"):
+    with pytest.raises(NoDataError, match="CIFAR-100 is not on this machine"):
         load_cifar100()
 
 
@@ -116,7 +166,7 @@ def test_real_data_is_what_is_published(real_data):
 
 
 def test_superclasses_are_those_of_the_records(real_data):
-    rows = np.memmap(data_folder() / "test.bin", np.uint8, "r")
+    rows = np.memmap(data_folder(download=False) / "test.bin", np.uint8, "r")
     rows = rows.reshape(-1, RECORD_BYTES)
     assert len(rows) == FILES["test.bin"][0]
     assert (real_data.superclass_of[rows[:, 1]] == rows[:, 0]).all()

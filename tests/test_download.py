@@ -34,12 +34,15 @@ def mirrors(monkeypatch):
 
 @pytest.fixture
 def loads(forms, caplog):
-    """Load, compare every byte with the original, and return the lines that were said."""
+    """Load, compare all bytes with the original, return the lines that were said."""
 
     def load():
         caplog.clear()
         cifar = load_cifar100()
-        for (images, labels), name in ((cifar.train, "train.bin"), (cifar.test, "test.bin")):
+        for (images, labels), name in (
+            (cifar.train, "train.bin"),
+            (cifar.test, "test.bin"),
+        ):
             rows = rows_of(forms[name])
             assert (labels[:, 0] == rows[:, 1]).all()
             planes = rows[:, 2:].reshape(-1, 3, 32, 32)
@@ -110,7 +113,7 @@ def test_cut_connection_goes_on_where_it_was(server, mirrors, loads, forms, shar
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
-def test_cut_connection_to_a_server_without_ranges(server, mirrors, loads, forms, share):
+def test_cut_connection_without_ranges(server, mirrors, loads, forms, share):
     server.ranges = False
     content = forms["binary"]
     mirrors([server.serve(OFFICIAL, cut(content, share), whole(content))])
@@ -185,7 +188,9 @@ def test_other_records_of_the_right_length(server, mirrors, forms):
 def test_right_content_under_a_wrong_name(server, mirrors, loads, forms):
     """Files are known by content: train and test the wrong way round, an odd name."""
     train, test = forms["parquet"].values()
-    mirrors([server.serve("test.zip", whole(train)), server.serve("train", whole(test))])
+    mirrors(
+        [server.serve("test.zip", whole(train)), server.serve("train", whole(test))]
+    )
     assert loads() == []
 
 

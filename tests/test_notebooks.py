@@ -23,6 +23,7 @@ NOT_COMPARED = {
         "live = pd.DataFrame(history.history)",
     ],
     "04-testing.ipynb": [],
+    "stand-in.ipynb": [],
 }
 
 
@@ -70,7 +71,7 @@ def test_committed_as_executed_from_top_to_bottom(path):
             assert output.get("name") != "stderr", cell.source
         for text in texts(cell):
             assert not re.search(r"[\x1b\r\x08]", text), cell.source
-            assert "stand-in" not in text, cell.source
+            assert "stand-in" not in text or path.stem == "stand-in", cell.source
             assert not re.search(r"/(home|root|tmp|work|Users|usr)/", text), cell.source
 
 
@@ -92,9 +93,8 @@ def test_figures_have_caption_and_alternative_text(path):
 def test_reads_from_aims_to_way_on(path):
     notebook = nbformat.read(path, as_version=4)
     prose = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
-    assert re.match(
-        r"# Part \d: .+\n\nBy the end of this part you will be able", prose[0]
-    )
+    opening = r"# (Part \d|Appendix): .+\n\nBy the end of this (part|appendix) you will"
+    assert re.match(opening, prose[0])
     for heading in ("## Setup", "## Summary", "## Try it yourself"):
         assert any(heading in text for text in prose)
     assert re.search(r"\*\*(Next|Back):\*\*.*\]\(", prose[-1])

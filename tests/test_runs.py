@@ -32,9 +32,10 @@ def test_recorded_run_is_whole(network):
     assert run.record["recipe"]["parameters"] == network.count_params() == 964_516
 
 
-def test_recorded_run_is_of_the_real_data():
+@pytest.mark.parametrize("name", [path.parent.name for path in RUNS.glob("*/run.json")])
+def test_recorded_run_is_of_the_real_data(name):
     hashes = {name: sha256 for name, (_, sha256) in FILES.items()}
-    assert load_run("baseline").record["data_sha256"] == hashes
+    assert load_run(name).record["data_sha256"] == hashes
 
 
 def test_recorded_run_is_of_the_committed_cells():

@@ -94,10 +94,18 @@ def canonical(requirement):
     return name, tuple(sorted(bounds.split(",")))
 
 
+def test_every_test_that_a_promise_names_exists():
+    promises = (ROOT / "data.qmd").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(test_\w+)`", promises))
+    tests = " ".join(path.read_text() for path in ROOT.glob("tests/test_*.py"))
+    assert len(named) > 20
+    assert named <= set(re.findall(r"^def (test_\w+)", tests, re.MULTILINE))
+
+
 def test_every_command_that_is_named_exists():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z]+):.*## ", makefile, re.MULTILINE))
-    pages = [ROOT / "README.md", ROOT / "index.qmd", *NOTEBOOKS]
+    pages = [ROOT / "README.md", *ROOT.glob("*.qmd"), *NOTEBOOKS]
     text = " ".join(page.read_text(encoding="utf-8") for page in pages)
     named = set(re.findall(r"(?:`|^ {4}|\d )make ([a-z]+)", text, re.MULTILINE))
     assert named and named <= targets

@@ -18,6 +18,7 @@ if not (load_tool("render").quarto() or importlib.util.find_spec("smalldocs")):
 SITE = ROOT / "_site"
 PAGES = [
     SITE / "index.html",
+    SITE / "data.html",
     *(SITE / "notebooks" / f"{path.stem}.html" for path in NOTEBOOKS),
 ]
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

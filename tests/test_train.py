@@ -65,10 +65,9 @@ def test_half_written_epoch_is_not_read(train, fit, tmp_path, monkeypatch):
     assert len(train.Recorder(tmp_path).rows) == 2
 
 
-def test_training_never_uses_the_stand_in(train, tmp_path, monkeypatch):
-    monkeypatch.delenv("CIFAR100_DIR", raising=False)
-    monkeypatch.setattr("helpers.data.cache_folder", lambda: tmp_path / "cache")
-    with pytest.raises(train.DataError, match="not found in the cache"):
+def test_training_never_uses_the_stand_in(no_data, tmp_path):
+    train = load_tool("train")  # forbids it, in an environment that does not
+    with pytest.raises(train.DataError, match="CIFAR-100 is not on this machine"):
         train.train(tmp_path / "run", 1)
     assert not (tmp_path / "run").exists()
 

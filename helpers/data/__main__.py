@@ -7,6 +7,7 @@ from helpers.data.records import FILES, RECORD_BYTES, DataError, verify_records
 
 
 def main():
+    """Read the options and do what they say."""
     parser = argparse.ArgumentParser(
         prog="python -m helpers.data",
         description="Say where CIFAR-100 is, where it came from, its sizes and hashes.",

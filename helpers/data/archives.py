@@ -133,8 +133,11 @@ def _unpack_tar(path, folder):
                     target.unlink()
 
 
-class _Unpickler(pickle.Unpickler):
-    """Admits what a pickled array needs, and nothing else."""
+class _Unpickler(pickle._Unpickler):
+    """Admits what a pickled array needs, and nothing else.
+
+    It is the Python form of the unpickler: the C form holds the pixels twice.
+    """
 
     def find_class(self, module, name):
         if (module, name) not in {

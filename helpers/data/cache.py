@@ -12,7 +12,7 @@ from platformdirs import user_cache_path
 
 from helpers.data.archives import unpack
 from helpers.data.download import MIRRORS, fetch
-from helpers.data.records import FILES, RECORD_BYTES, DataError, verify_records
+from helpers.data.records import FILES, DataError, verify_records
 
 ROOT = Path(__file__).resolve().parents[2]
 # Below a folder: what others have kept there, in the order in which it is tried.
@@ -76,6 +76,7 @@ def data_folder(source=None, *, download=True, verify=False):
         archives = _archives_of(source)
     kept = cache_folder() / "cifar-100-binary"
     if _is_kept(kept, archives) and not verify:
+        _remove_leftovers()
         return kept
     if archives is None and not download and not _known_archives():
         raise NoDataError(_what_to_do())
@@ -126,6 +127,15 @@ def _lock():
         held = lock.acquire()
     with held:
         yield
+
+
+def _remove_leftovers():
+    """Remove what was left by a kill at the very end of filling the cache."""
+    partial = cache_folder() / "partial"
+    if partial.exists():
+        lock = FileLock(cache_folder() / "lock", timeout=0)
+        with contextlib.suppress(OSError), lock:  # else somebody is at work there
+            shutil.rmtree(partial, ignore_errors=True)
 
 
 def _archives_of(source):

@@ -4,14 +4,19 @@ import logging
 import sys
 import threading
 import time
+import warnings
 from urllib.parse import urlsplit
 
 import requests
-from pooch import HTTPDownloader
 from tqdm import tqdm
 
 from helpers.data.archives import unpack
 from helpers.data.records import DataError
+
+with warnings.catch_warnings():
+    # In a notebook pooch asks for a kind of bar that needs one more package.
+    warnings.simplefilter("ignore")
+    from pooch import HTTPDownloader
 
 # The sources, best first: the files that hold the data together, in any form that
 # `helpers.data.archives.unpack` reads. The content is verified, so a mirror need not be

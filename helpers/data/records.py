@@ -1,4 +1,4 @@
-"""The official binary layout of CIFAR-100: what its two files hold, read and verified."""
+"""The official binary layout of CIFAR-100: its two files, read and verified."""
 
 import hashlib
 from pathlib import Path
