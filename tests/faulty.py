@@ -128,6 +128,30 @@ def status(code):
     return lambda handler: handler.send_error(code)
 
 
+def header(name, value):
+    """An answer with one header, and nothing in it."""
+
+    def answer(handler):
+        handler.send_response(200)
+        handler.send_header(name, value)
+        handler.end_headers()
+
+    return answer
+
+
+def wrong_part(content):
+    """Everything, whatever part was asked for, under the name of that part."""
+
+    def answer(handler):
+        handler.send_response(206)
+        handler.send_header("Content-Range", f"bytes 0-{len(content) - 1}/*")
+        handler.send_header("Content-Length", str(len(content)))
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    return answer
+
+
 def redirect(url):
     def answer(handler):
         handler.send_response(302)
@@ -155,6 +179,7 @@ def trickle(beginning):
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         self.server.requests.append((self.path, self.headers.get("Range")))
+        assert self.headers.get("Accept-Encoding") == "identity"
         answers = self.server.answers.get(self.path, [status(404)])
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         try:
@@ -248,10 +273,10 @@ def hold_lock(held, seconds=60):
         time.sleep(seconds)
 
 
-def load_with_file_limit(size, message):
+def load_with_file_limit(size, message, source):
     """Load where no file may grow beyond `size` bytes."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-    keep_error(message)
+    keep_error(message, source)
 
 
 def load_as_nobody(message):
@@ -262,9 +287,9 @@ def load_as_nobody(message):
     keep_error(message)
 
 
-def keep_error(message):
+def keep_error(message, source=None):
     try:
-        load()
+        load(source)
         message.value = b"loaded"
     except Exception as error:
         message.value = f"{type(error).__name__}: {error}".encode()[:900]

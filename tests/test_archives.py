@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow
 import pytest
 from faulty import Python2Pickler, sha256, tar
+from PIL import Image
 from pyarrow import parquet
 
 from helpers import DataError
@@ -60,6 +61,10 @@ def test_both_versions_give_the_same_records(unpacked, forms, contents, form):
 def test_pairs_of_files_give_the_same_records(unpacked, forms, contents, form):
     assert unpacked(*forms[form].values()) == contents
     assert unpacked(*reversed(forms[form].values())) == contents
+
+
+def test_members_may_begin_with_a_dot(unpacked, forms, contents):
+    assert unpacked(tar([(f"./{name}", c) for name, c in binary(forms)])) == contents
 
 
 def test_archive_that_a_browser_has_decompressed(unpacked, forms, contents):
@@ -198,20 +203,40 @@ def test_pickle_of_an_object_array_is_refused(unpacked, monkeypatch):
         unpacked(content)
 
 
-def test_image_of_another_size_is_refused(unpacked, forms):
-    from PIL import Image
-
+def test_image_of_another_size_is_refused(unpacked):
     buffer = io.BytesIO()
-    Image.new("RGB", (3000, 3000)).save(buffer, "PNG")
+    Image.new("RGB", (64, 64)).save(buffer, "PNG")
+    with pytest.raises(DataError, match=r"\(64, 64\) pixels"):
+        unpacked(parquet_of_one(buffer.getvalue()))
+
+
+def test_image_that_is_no_png_is_refused(unpacked):
+    buffer = io.BytesIO()
+    Image.new("RGB", (32, 32)).save(buffer, "BMP")
+    with pytest.raises(DataError, match="cannot identify image file"):
+        unpacked(parquet_of_one(buffer.getvalue()))
+
+
+def test_bomb_of_parquet_is_refused_early(unpacked):
+    """Three hundred times the same 4 MB are a small file until they are read."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (32, 32)).save(buffer, "PNG")
+    bomb = parquet_of_one(buffer.getvalue() + bytes(4_000_000))
+    assert len(bomb) < 1_000_000
+    with pytest.raises(DataError, match="far larger than the data"):
+        unpacked(bomb)
+
+
+def parquet_of_one(image):
+    """Return a Parquet file of as many images as the test part has, all the same."""
     rows = FILES["test.bin"][0]
     table = pyarrow.table(
         {
-            "img": [{"bytes": buffer.getvalue(), "path": None}] * rows,
+            "img": [{"bytes": image, "path": None}] * rows,
             "fine_label": [0] * rows,
             "coarse_label": [0] * rows,
         }
     )
     content = io.BytesIO()
     parquet.write_table(table, content)
-    with pytest.raises(DataError, match=r"\(3000, 3000\) pixels"):
-        unpacked(content.getvalue())
+    return content.getvalue()

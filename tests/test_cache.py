@@ -136,6 +136,14 @@ def test_named_archive_is_not_replaced_by_the_cache(kept, tmp_path):
     assert load_cifar100(download=False).name == "CIFAR-100"
 
 
+def test_home_is_known_in_the_variable(small, forms, tmp_path, monkeypatch):
+    put(tmp_path, "binary", forms["binary"])
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.setenv("CIFAR100_DIR", f"~/{OFFICIAL}")
+    assert load_cifar100().name == "CIFAR-100"
+
+
 def test_folder_of_the_unpacked_archive_is_found(kept):
     assert cache.data_folder(kept.parent, download=False) == kept
 
@@ -162,6 +170,25 @@ def test_damaged_cache_without_a_network_is_never_read(kept, forms, mirror):
     mirror(status(404))
     with pytest.raises(NoDataError):
         load_cifar100()
+
+
+def test_damaged_cache_is_said_where_nothing_may_be_downloaded(kept, forms, caplog):
+    (kept / "train.bin").write_bytes(forms["train.bin"][:-1])
+    with pytest.raises(NoDataError):
+        load_cifar100(download=False)
+    (record,) = caplog.records
+    assert str(kept / "train.bin") in record.getMessage()
+
+
+def test_leftovers_of_a_kill_at_the_very_end_are_removed(kept):
+    partial = kept.parent / "partial"
+    partial.mkdir()
+    (partial / "archive").touch()
+    with cache._lock():  # somebody is at work there
+        load_cifar100()
+        assert (partial / "archive").exists()
+    load_cifar100()
+    assert not partial.exists()
 
 
 def test_lost_file_is_fetched(kept, forms, mirror):
@@ -251,12 +278,15 @@ def test_waiting_for_another_process_is_said(small, forms, mirror, caplog):
 
 
 @posix
-@pytest.mark.parametrize("size", [100_000, 3_000_000, 5_000_000])
-def test_no_space_is_one_sentence_and_leaves_nothing(server, mirror, forms, size):
-    """The limits hit the download, the first file that is unpacked, and the archive."""
+@pytest.mark.parametrize("form", [None, "binary", "python"])
+def test_no_space_is_one_sentence_and_leaves_nothing(
+    server, mirror, forms, tmp_path, form
+):
+    """The limit hits the download, or what is unpacked of an archive at hand."""
     mirror(whole(forms["binary"]))
+    source = form and put(tmp_path, form, forms[form])
     message = faulty.context().Array("c", 1000)
-    child = process(faulty.load_with_file_limit, size, message)
+    child = process(faulty.load_with_file_limit, 3_000_000, message, source)
     child.start()
     child.join(60)
     said = message.value.decode()
@@ -264,7 +294,7 @@ def test_no_space_is_one_sentence_and_leaves_nothing(server, mirror, forms, size
     assert "File too large" in said and "make that folder writable" in said
     left = [path.name for path in cache.cache_folder().rglob("*") if path.is_file()]
     assert left == ["lock"]
-    assert load_cifar100().name == "CIFAR-100"
+    assert load_cifar100(source).name == "CIFAR-100"
 
 
 @pytest.fixture
@@ -390,6 +420,18 @@ def test_command_leaves_what_was_put_into_the_cache_by_hand(small, forms, run):
     run("--download")
     run("--clear")
     assert path.exists() and not (small / "cifar-100-binary").exists()
+
+
+def test_command_leaves_files_put_into_the_cache_by_hand(kept, run):
+    assert "Removed 0.0 MB" in run("--clear")
+    assert run("--verify").count("verified") == 2
+
+
+def test_command_mends_no_folder_that_is_named(kept, tmp_path, monkeypatch, run):
+    (tmp_path / "test.bin").touch()
+    monkeypatch.setenv("CIFAR100_DIR", str(tmp_path))
+    with pytest.raises(SystemExit, match=r"train\.bin was not found in"):
+        run("--download")
 
 
 def test_command_can_be_run(tmp_path):

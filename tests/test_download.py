@@ -9,6 +9,7 @@ import pytest
 from faulty import (
     OFFICIAL,
     cut,
+    header,
     redirect,
     rows_of,
     slow,
@@ -16,6 +17,7 @@ from faulty import (
     tar,
     trickle,
     whole,
+    wrong_part,
 )
 
 from helpers import NoDataError, load_cifar100
@@ -83,7 +85,7 @@ def test_missing_file_leads_to_the_next_mirror(server, mirrors, loads, forms, co
     assert len(server.requests) == 2
 
 
-@pytest.mark.parametrize("code", [500, 503])
+@pytest.mark.parametrize("code", [408, 429, 500, 503])
 def test_server_error_is_tried_again(server, mirrors, loads, forms, code):
     answers = [status(code), status(code), whole(forms["binary"])]
     mirrors([server.serve(OFFICIAL, *answers)])
@@ -154,17 +156,89 @@ def test_rest_of_another_file_is_not_used(server, mirrors, loads, forms):
     assert [wanted is None for _, wanted in server.requests[-2:]] == [False, True]
 
 
-def test_whole_file_that_was_not_unpacked_is_not_asked_for_beyond_its_end(
+def test_whole_file_is_not_asked_for_beyond_its_end(
     server, mirrors, loads, forms, small
 ):
-    content = forms["binary"]
-    url = server.serve(OFFICIAL, whole(content))
+    """A kill after the last byte, before the file got its name."""
+    url = server.serve(OFFICIAL, whole(forms["binary"]))
     mirrors([url])
-    part = small / "partial" / f"127.0.0.1-{server.server_port}-{OFFICIAL}.part"
+    part = download._part(small / "partial" / download._file_name(url))
     part.parent.mkdir(parents=True)
-    part.write_bytes(content)
+    part.write_bytes(forms["binary"])
     (line,) = loads()
     assert "answered 416" in line
+
+
+def test_server_that_sends_another_part_is_asked_for_all(server, mirrors, loads, forms):
+    content = forms["binary"]
+    mirrors([server.serve(OFFICIAL, cut(content, 0.5), wrong_part(content))])
+    _, line = loads()
+    assert "the server sent another part" in line
+    assert server.requests[-1][1] is None
+
+
+def test_pauses_grow(server, mirrors, loads, forms, monkeypatch):
+    pauses = []
+    monkeypatch.setattr(download.time, "sleep", pauses.append)
+    answers = [status(500), status(500), whole(forms["binary"])]
+    mirrors([server.serve(OFFICIAL, *answers)])
+    loads()
+    # The server, in the same process, does not pause at all.
+    assert list(filter(None, pauses)) == [download.PAUSE, 2 * download.PAUSE]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        header("Content-Length", "many"),
+        header("Location", "http://[::"),
+        redirect("http://[::"),
+        redirect("http://" + 70 * "x" + "/"),
+        redirect("file:///etc/passwd"),
+    ],
+)
+def test_nonsense_in_the_headers_leads_to_the_next_mirror(
+    server, mirrors, loads, forms, answer
+):
+    nonsense = server.serve("nonsense", answer)
+    mirrors([nonsense], [server.serve(OFFICIAL, whole(forms["binary"]))])
+    (line,) = loads()
+    assert line.startswith("127.0.0.1")
+
+
+def test_missing_certificates_lead_to_the_next_mirror(
+    server, mirrors, loads, forms, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none.pem"))
+    secure = server.url("secure").replace("http:", "https:")
+    mirrors([secure], [server.serve(OFFICIAL, whole(forms["binary"]))])
+    (line,) = loads()
+    assert "none.pem" in line
+
+
+def test_server_that_cannot_prove_who_it_is(server, mirrors, loads, forms):
+    """It speaks no TLS at all."""
+    secure = server.url("secure").replace("http:", "https:")
+    mirrors([secure], [server.serve(OFFICIAL, whole(forms["binary"]))])
+    (line,) = loads()
+    assert "could not prove who it is" in line
+
+
+def test_endless_file_ends(server, mirrors, loads, forms, monkeypatch, small):
+    monkeypatch.setattr(download, "MOST_BYTES", 8_000_000)
+    endless = server.serve("endless", whole(bytes(20_000_000)))
+    mirrors([endless], [server.serve(OFFICIAL, whole(forms["binary"]))])
+    (line,) = loads()
+    assert "far more than the data" in line
+
+
+def test_files_of_the_same_name_are_kept_apart(server, mirrors, loads, forms):
+    urls = [
+        server.serve(f"{folder}/0000.parquet?download=true", whole(content))
+        for folder, content in forms["parquet"].items()
+    ]
+    mirrors(urls)
+    assert loads() == []
 
 
 def test_wrong_content_of_the_right_length(server, mirrors, loads, forms):
@@ -209,17 +283,17 @@ def test_right_content_under_a_wrong_member_name(server, mirrors, loads, forms):
     ids=["status", "headers", "content"],
 )
 def test_endless_trickle_ends(server, mirrors, loads, forms, monkeypatch, beginning):
-    monkeypatch.setattr(download, "TIME_LIMIT", 0.6)
+    monkeypatch.setattr(download, "TIME_LIMIT", 1.2)
     mirrors(
         [server.serve("trickle", trickle(beginning))],
         [server.serve(OFFICIAL, whole(forms["binary"]))],
     )
     (line,) = loads()
-    assert "not complete after 0.01 minutes" in line
+    assert "not complete after 0.02 minutes" in line
 
 
 def test_silence_ends(server, mirrors, loads, forms, monkeypatch):
-    monkeypatch.setattr(download, "SILENCE", 0.2)
+    monkeypatch.setattr(download, "TIMEOUT", 0.5)
     silent = server.serve("silent", lambda handler: handler.server.stopped.wait(20))
     mirrors([silent], [server.serve(OFFICIAL, whole(forms["binary"]))])
     assert len(loads()) == download.ATTEMPTS
@@ -284,8 +358,13 @@ def test_interrupted_download_goes_on(server, mirrors, loads, forms):
     mirrors([server.serve(OFFICIAL, slow(content, 2), whole(content))])
     main = threading.main_thread().ident
     timer = threading.Timer(0.7, signal.pthread_kill, (main, signal.SIGINT))
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        load_cifar100()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            load_cifar100()
+    finally:
+        timer.cancel()
+        signal.signal(signal.SIGINT, before)
     assert loads() == []
     assert server.requests[-1][1].startswith("bytes=")

@@ -132,9 +132,10 @@ def _read(source, download):
     folder = data_folder(source, download=download)
     try:
         return [read_records(folder / name, *FILES[name]) for name in FILES]
-    except DataError:
+    except DataError as error:
         if cache_folder() not in folder.parents:
             raise
+        log.warning("%s Getting it again.", error)
     folder = data_folder(source, download=download, verify=True)
     return [read_records(folder / name, *FILES[name]) for name in FILES]
 

@@ -1,7 +1,9 @@
 """`python -m helpers.data`: where CIFAR-100 is, and what to do about it."""
 
 import argparse
+import os
 
+from helpers.data import load_cifar100
 from helpers.data.cache import cache_folder, clear, data_folder, source_of
 from helpers.data.records import FILES, RECORD_BYTES, DataError, verify_records
 
@@ -23,13 +25,15 @@ def main():
     try:
         if arguments.clear:
             print(f"Removed {clear() / 1e6:.1f} MB from {cache_folder()}.")
-        else:
-            get = arguments.download
-            _report(data_folder(download=get, verify=get), arguments.verify)
-    except (DataError, OSError) as error:
+            return
+        if arguments.download:
+            os.environ["CIFAR100_STAND_IN"] = "never"
+            load_cifar100()
+        _report(data_folder(download=False), arguments.verify)
+    except DataError as error:
         raise SystemExit(str(error)) from None
     except KeyboardInterrupt:
-        raise SystemExit("Interrupted; --download goes on where it was.") from None
+        raise SystemExit("Interrupted; the same command goes on from there.") from None
 
 
 def _report(folder, verify):
@@ -37,7 +41,7 @@ def _report(folder, verify):
     print(f"source  {source_of(folder)}")
     for name, (records, sha256) in FILES.items():
         path = folder / name
-        size = path.stat().st_size if path.exists() else 0
+        size = os.path.getsize(path) if os.path.isfile(path) else 0
         print(f"{name}  {size:,} bytes, expected {records * RECORD_BYTES:,}")
         print(f"        expected SHA-256 {sha256}")
         if verify:

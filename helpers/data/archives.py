@@ -41,7 +41,7 @@ def unpack(paths, folder):
         two Parquet files with the columns ``img`` (PNG), ``fine_label`` and
         ``coarse_label``. Their names do not matter.
     folder : Path
-        Where the two files are written; on an error they may be there in part.
+        Where the two files are written; after an error neither is there.
 
     Raises
     ------
@@ -50,28 +50,40 @@ def unpack(paths, folder):
     OSError
         If `folder` cannot be written.
     """
-    for name in FILES:
-        (folder / name).unlink(missing_ok=True)
-    for path in paths:
-        try:
-            _reader(path)(path, folder)
-        except DataError:
-            raise
-        except Exception as error:  # a damaged archive fails in any way it likes
-            if isinstance(error, OSError) and error.errno:
-                raise  # the disk, not the archive
-            raise DataError(
-                f"{path} cannot be read as CIFAR-100 ({type(error).__name__}: {error}):"
-                " it is damaged or something else, so download it again."
-            ) from error
-    for name, (records, sha256) in FILES.items():
-        try:
-            verify_records(folder / name, records, sha256)
-        except DataError:
-            raise DataError(
-                f"{' and '.join(map(str, paths))} does not hold the published {name}:"
-                " download it again, or from elsewhere."
-            ) from None
+    try:
+        for path in paths:
+            _unpack_one(path, folder)
+        for name, (records, sha256) in FILES.items():
+            _verify(folder / name, records, sha256, paths)
+    except BaseException:
+        for name in FILES:
+            (folder / name).unlink(missing_ok=True)
+            (folder / f"{name}.pickle").unlink(missing_ok=True)
+        raise
+
+
+def _unpack_one(path, folder):
+    try:
+        _reader(path)(path, folder)
+    except DataError:
+        raise
+    except Exception as error:  # a damaged archive fails in any way it likes
+        if isinstance(error, OSError) and error.errno:
+            raise  # the disk, not the archive
+        raise DataError(
+            f"{path} cannot be read as CIFAR-100 ({type(error).__name__}: {error}): it"
+            " is damaged or something else, so download it again."
+        ) from None
+
+
+def _verify(unpacked, records, sha256, paths):
+    try:
+        verify_records(unpacked, records, sha256)
+    except DataError:
+        raise DataError(
+            f"{' and '.join(map(str, paths))} does not hold the published"
+            f" {unpacked.name}: download it again, or from elsewhere."
+        ) from None
 
 
 def _reader(path):
@@ -114,7 +126,7 @@ def _unpack_tar(path, folder):
         content = _Bounded(gzip.GzipFile(fileobj=file) if packed else file, limit)
         with tarfile.open(fileobj=content, mode="r|") as archive:
             for member in archive:
-                name = MEMBERS.get(member.name)
+                name = MEMBERS.get(member.name.removeprefix("./"))
                 if name is None or not member.isreg():
                     continue
                 pickled = not member.name.endswith(".bin")
@@ -157,10 +169,7 @@ def _unpack_pickle(path, folder):
             digest.update(chunk)
         names = [name for name in PICKLES if PICKLES[name] == digest.hexdigest()]
         if not names:
-            raise DataError(
-                f"{path} is neither a known archive nor a published pickle of CIFAR-100"
-                f" (its SHA-256 is {digest.hexdigest()}): download it again."
-            )
+            raise ValueError("neither a known archive nor a published pickle")
         file.seek(0)
         batch = _Unpickler(file, encoding="bytes").load()
     labels = np.array([batch[b"coarse_labels"], batch[b"fine_labels"]], np.uint8).T
@@ -181,7 +190,9 @@ def _unpack_parquet(path, folder):
             raise ValueError(f"it has {rows:,} rows")
         columns = ["img.bytes", "coarse_label", "fine_label"]
         with open(folder / names[0], "wb") as out:
-            for batch in file.iter_batches(1000, columns=columns):
+            for batch in file.iter_batches(100, columns=columns):
+                if batch.nbytes > 2 * 100 * RECORD_BYTES:
+                    raise ValueError("its images are far larger than the data")
                 pixels = map(_decode_png, batch["img"].field("bytes").to_pylist())
                 labels = [batch["coarse_label"], batch["fine_label"]]
                 labels = np.array(labels, np.uint8).T

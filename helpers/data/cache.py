@@ -66,19 +66,19 @@ def data_folder(source=None, *, download=True, verify=False):
         If `source` is not CIFAR-100, or the cache cannot be written.
     """
     if source is None and os.environ.get("CIFAR100_DIR"):
-        source = ROOT / os.environ["CIFAR100_DIR"]
+        source = ROOT / os.path.expanduser(os.environ["CIFAR100_DIR"])
     archives = None
     if source is not None:
-        source = Path(source).expanduser()
+        source = Path(os.path.expanduser(source))
         for folder in (source, source / "cifar-100-binary"):
-            if any((folder / name).exists() for name in FILES):
+            if any(os.path.isfile(folder / name) for name in FILES):
                 return folder
         archives = _archives_of(source)
     kept = cache_folder() / "cifar-100-binary"
     if _is_kept(kept, archives) and not verify:
         _remove_leftovers()
         return kept
-    if archives is None and not download and not _known_archives():
+    if not (archives or download or verify or _known_archives()):
         raise NoDataError(_what_to_do())
     try:
         cache_folder().mkdir(parents=True, exist_ok=True)
@@ -86,7 +86,6 @@ def data_folder(source=None, *, download=True, verify=False):
             if not (_is_kept(kept, archives) and _is_right(kept)):
                 _fill(kept, archives, download)
     except OSError as error:
-        shutil.rmtree(cache_folder() / "partial", ignore_errors=True)
         raise DataError(
             f"CIFAR-100 could not be kept in {cache_folder()} ({error.strerror}): make"
             " that folder writable, with 0.6 GB of free space, or set CIFAR100_DIR to a"
@@ -98,21 +97,29 @@ def data_folder(source=None, *, download=True, verify=False):
 def source_of(folder):
     """Return where the data in a folder came from, in words."""
     try:
-        return (folder / "source.txt").read_text(encoding="utf-8").strip()
+        return (folder / "source.txt").read_text("utf-8", "replace").strip()
     except OSError:
         return "put there by hand"
 
 
 def clear():
-    """Remove what this module has written, and return how many bytes that were."""
-    ours = [cache_folder() / name for name in ("cifar-100-binary", "partial")]
-    if not any(path.exists() for path in ours):
+    """Remove from the cache what was not put there by hand; return the bytes freed."""
+    kept, partial = cache_folder() / "cifar-100-binary", cache_folder() / "partial"
+    ours = [kept] if os.path.isfile(kept / "source.txt") else []
+    ours += [partial] if os.path.isdir(partial) else []
+    if not ours:
         return 0
-    with _lock():
-        files = [file for path in ours for file in path.rglob("*") if file.is_file()]
-        size = sum(file.stat().st_size for file in files)
-        for path in ours:
-            shutil.rmtree(path, ignore_errors=True)
+    try:
+        with _lock():
+            files = [path for folder in ours for path in folder.iterdir()]
+            size = sum(path.stat().st_size for path in files)
+            for folder in ours:
+                shutil.rmtree(folder)
+    except OSError as error:
+        raise DataError(
+            f"{cache_folder()} cannot be cleared ({error.strerror or error}): give"
+            " yourself the right to write there, or remove it by hand."
+        ) from None
     return size
 
 
@@ -140,11 +147,12 @@ def _remove_leftovers():
 
 def _archives_of(source):
     """Return the files of a source that is named, be it an archive or a folder."""
-    if source.is_file():
+    if os.path.isfile(source):
         return [source]
     for archives in _archives_below(source):
         return archives
-    problem = "holds no CIFAR-100" if source.exists() else "was not found"
+    found = os.path.exists(source)
+    problem = "holds no CIFAR-100" if found else "was not found, or cannot be read"
     raise DataError(
         f"{source} {problem}: name, as argument or in CIFAR100_DIR, a folder that holds"
         " train.bin and test.bin, or an archive of CIFAR-100."
@@ -154,18 +162,18 @@ def _archives_of(source):
 def _archives_below(folder):
     """Return the lists of files of `KNOWN_NAMES` that a folder has."""
     known = [[folder / name for name in names] for names in KNOWN_NAMES]
-    return [paths for paths in known if all(path.is_file() for path in paths)]
+    return [paths for paths in known if all(map(os.path.isfile, paths))]
 
 
 def _known_archives():
     """Return what was put into the cache by hand, then what Keras has downloaded."""
-    keras = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "datasets"
-    return _archives_below(cache_folder()) + _archives_below(keras)
+    keras = os.path.expanduser(os.environ.get("KERAS_HOME") or "~/.keras")
+    return _archives_below(cache_folder()) + _archives_below(Path(keras) / "datasets")
 
 
 def _is_kept(kept, archives):
     """Return whether the cache has both files, made of these archives if any."""
-    found = all((kept / name).exists() for name in FILES)
+    found = all(os.path.isfile(kept / name) for name in FILES)
     return found and (archives is None or source_of(kept) == _describe(archives))
 
 
@@ -173,36 +181,42 @@ def _is_right(kept):
     try:
         for name, (records, sha256) in FILES.items():
             verify_records(kept / name, records, sha256)
-    except DataError as error:
-        log.warning("%s Getting it again.", error)
+    except DataError:
         return False
     return True
 
 
 def _describe(archives):
     """Return the names of archives, with what changes when they are changed."""
-    return ", ".join(
-        f"{path} of {datetime.datetime.fromtimestamp(path.stat().st_mtime)}"
+    utc = datetime.timezone.utc
+    described = ", ".join(
+        f"{path.resolve()} of"
+        f" {datetime.datetime.fromtimestamp(path.stat().st_mtime, utc):%F %H:%M:%S.%f}"
         for path in archives
     )
+    return described.encode("utf-8", "backslashreplace").decode()
 
 
 def _fill(kept, archives, download):
     """Put both files into the cache from the first source that has them."""
     partial = cache_folder() / "partial"
     partial.mkdir(exist_ok=True)
-    if archives is None:
-        source = _unpack_first(partial, download)
-    else:
-        unpack(archives, partial)
-        source = _describe(archives)
-    (partial / "source.txt").write_text(source + "\n", encoding="utf-8")
+    try:
+        if archives is None:
+            source = _unpack_first(partial, download)
+        else:
+            unpack(archives, partial)
+            source = _describe(archives)
+        (partial / "source.txt").write_text(source + "\n", encoding="utf-8")
+    except OSError:  # most often a full disk: give back what was taken
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
     # A kill between two of these leaves whole files, and what is missing is made again.
     kept.mkdir(exist_ok=True)
     (kept / "source.txt").unlink(missing_ok=True)
     for name in (*FILES, "source.txt"):
         os.replace(partial / name, kept / name)
-    shutil.rmtree(partial)
+    shutil.rmtree(partial, ignore_errors=True)
 
 
 def _unpack_first(partial, download):
