@@ -2,12 +2,51 @@
 
 import hashlib
 import json
+import os
+import platform
+import subprocess
+from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
 RUNS = Path(__file__).resolve().parents[1] / "runs"
+
+
+def origin():
+    """Return where a measured number comes from.
+
+    Returns
+    -------
+    dict
+        ``commit``, marked "-dirty" if files differ from it, or "unknown"; ``machine``:
+        its processor, the number of its cores, its system; ``versions`` of Python,
+        TensorFlow, Keras and NumPy.
+    """
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        result = subprocess.run(command, cwd=RUNS, capture_output=True, text=True)
+        commit = result.stdout.strip() or "unknown"
+    except OSError:  # no git
+        commit = "unknown"
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        processor = next(x.split(":")[1].strip() for x in lines if "model name" in x)
+    except (OSError, StopIteration):
+        processor = platform.processor() or platform.machine()
+    return {
+        "commit": commit,
+        "machine": {
+            "processor": processor,
+            "cores": os.cpu_count(),
+            "system": platform.platform(),
+        },
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("tensorflow", "keras", "numpy")},
+        },
+    }
 
 
 class RunError(Exception):

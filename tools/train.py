@@ -12,10 +12,8 @@ import datetime
 import hashlib
 import json
 import os
-import platform
 import shutil
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -24,11 +22,10 @@ os.environ["CIFAR100_STAND_IN"] = "never"
 
 from helpers.data import FILES, DataError
 from helpers.notebooks import cell_sources, quiet_start, run_cells
+from helpers.runs import origin
 
 with quiet_start():
     import keras
-    import numpy
-    import tensorflow
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -96,25 +93,6 @@ def recipe():
     return "\n\n".join(cells) + "\n"
 
 
-def processor():
-    """Return the processor's name, as the system gives it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(x.split(":")[1].strip() for x in lines if "model name" in x)
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
-def commit():
-    """Return the commit that is checked out, marked if files differ from it."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    except OSError:  # no git
-        return "unknown"
-    return result.stdout.strip() or "unknown"
-
-
 def train(run, epochs):
     partial = run.with_name(run.name + ".partial")
     replaced = partial / "replaced"
@@ -130,7 +108,7 @@ def train(run, epochs):
         )
     partial.mkdir(parents=True, exist_ok=True)
     note.write_text(program, encoding="utf-8")
-    started_from = commit()
+    started_from = origin()
     names = run_cells(
         "03-training.ipynb",
         "train",
@@ -172,18 +150,7 @@ def train(run, epochs):
             statistics.median(float(row["seconds"]) for row in recorder.rows), 1
         ),
         "finished": datetime.date.today().isoformat(),
-        "commit": started_from,
-        "machine": {
-            "processor": processor(),
-            "cores": os.cpu_count(),
-            "system": platform.platform(),
-        },
-        "versions": {
-            "python": platform.python_version(),
-            "tensorflow": tensorflow.__version__,
-            "keras": keras.__version__,
-            "numpy": numpy.__version__,
-        },
+        **started_from,
         "data_sha256": {name: sha256 for name, (_, sha256) in FILES.items()},
         "files_sha256": {
             path.name: hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,176 @@
+"""Train the original's network one way, and print what it cost as one line of JSON.
+
+Run by run.py, in a process of its own for each training.
+"""
+
+import argparse
+import json
+import os
+import resource
+import sys
+import time
+
+os.environ["CIFAR100_STAND_IN"] = "never"
+
+from helpers import load_cifar100, quiet_start, run_cells
+
+SEED, BATCH_SIZE, HELD_OUT = 425, 128, 10_000
+
+
+class Clock:
+    """Takes the time of each epoch, and the test accuracy in between, unclocked."""
+
+    def __init__(self, test_accuracy):
+        self.test_accuracy = test_accuracy
+        self.seconds, self.accuracies = [], []
+        self.start = time.perf_counter()
+
+    def epoch_has_ended(self):
+        self.seconds.append(time.perf_counter() - self.start)
+        self.accuracies.append(self.test_accuracy())
+        self.start = time.perf_counter()
+
+
+def original(epochs):
+    """Return the clock of the lecture's recipe as the original's page writes it.
+
+    Pixels are divided by 255 in NumPy, which makes them float64.
+    """
+    with quiet_start():
+        import keras
+        from keras import layers
+
+    (x_train, y_train), (x_test, y_test) = load_cifar100()[:2]
+    x_train, x_test = x_train / 255, x_test / 255
+    y_train = keras.utils.to_categorical(y_train, 100)
+    y_test = keras.utils.to_categorical(y_test, 100)
+    keras.utils.set_random_seed(SEED)
+    model = keras.Sequential([keras.Input(shape=(32, 32, 3))])
+    for filters in (32, 64, 128, 256):
+        model.add(layers.Conv2D(filters, 3, padding="same", activation="relu"))
+        model.add(layers.MaxPooling2D(2))
+    model.add(layers.Flatten())
+    model.add(layers.Dropout(0.5))
+    model.add(layers.Dense(512, activation="relu"))
+    model.add(layers.Dense(100, activation="softmax"))
+    model.compile(
+        loss="categorical_crossentropy", optimizer="rmsprop", metrics=["accuracy"]
+    )
+    clock = Clock(lambda: model.evaluate(x_test, y_test, verbose=0)[1])
+    model.fit(
+        x_train,
+        y_train,
+        batch_size=BATCH_SIZE,
+        epochs=epochs,
+        validation_split=HELD_OUT / len(x_train),
+        verbose=0,
+        callbacks=[_tick(keras, clock)],
+    )
+    return clock, model.count_params()
+
+
+def bundle(epochs):
+    """Return the clock of the cells of notebooks 2 and 3, which are run as they are."""
+    with quiet_start():
+        import keras
+
+    keras.config.disable_interactive_logging()
+
+    def test_accuracy():
+        x_test, y_test = load_cifar100().test
+        y_test = keras.utils.to_categorical(y_test, 100)
+        return tick.model.evaluate(x_test, y_test, verbose=0)[1]
+
+    clock = Clock(test_accuracy)
+    tick = _tick(keras, clock)
+    names = run_cells("03-training.ipynb", "train", epochs=epochs, callbacks=[tick])
+    model = names["model"]
+    return clock, model.count_params()
+
+
+def pytorch(epochs):
+    """Return the clock of the same network, loss, batch and update in PyTorch.
+
+    Keras' initial values are taken over, and its settings of RMSprop. Images are laid
+    out with the channels last, which is the faster way on processors.
+    """
+    import numpy as np
+    import torch
+    from torch import nn
+
+    (x_train, y_train), (x_test, y_test) = load_cifar100()[:2]
+    torch.manual_seed(SEED)
+    stages = []
+    for before, after in ((3, 32), (32, 64), (64, 128), (128, 256)):
+        stages += [nn.Conv2d(before, after, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+    head = [nn.Flatten(), nn.Dropout(0.5), nn.Linear(1024, 512), nn.ReLU()]
+    model = nn.Sequential(*stages, *head, nn.Linear(512, 100))
+    for layer in model:
+        if hasattr(layer, "weight"):
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
+    model = model.to(memory_format=torch.channels_last)
+    loss_of = nn.CrossEntropyLoss()
+    update = torch.optim.RMSprop(model.parameters(), lr=1e-3, alpha=0.9, eps=1e-7)
+    rng = np.random.default_rng(SEED)
+
+    def batches(images, labels, order):
+        for start in range(0, len(order), BATCH_SIZE):
+            chosen = order[start : start + BATCH_SIZE]
+            pixels = torch.from_numpy(images[chosen]).permute(0, 3, 1, 2)
+            yield pixels.float() / 255, torch.from_numpy(labels[chosen, 0]).long()
+
+    def accuracy(images, labels):
+        model.eval()
+        with torch.inference_mode():
+            right = sum(
+                int((model(pixels).argmax(1) == k).sum())
+                for pixels, k in batches(images, labels, np.arange(len(images)))
+            )
+        return right / len(images)
+
+    kept = len(x_train) - HELD_OUT
+    clock = Clock(lambda: accuracy(x_test, y_test))
+    for _ in range(epochs):
+        model.train()
+        for pixels, k in batches(x_train, y_train, rng.permutation(kept)):
+            update.zero_grad()
+            loss_of(model(pixels), k).backward()
+            update.step()
+        accuracy(x_train[kept:], y_train[kept:])
+        clock.epoch_has_ended()
+    return clock, sum(value.numel() for value in model.parameters())
+
+
+def _tick(keras, clock):
+    class Tick(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            clock.start = time.perf_counter()
+
+        def on_epoch_end(self, epoch, logs=None):
+            clock.epoch_has_ended()
+
+    return Tick()
+
+
+CONTENDERS = {"original": original, "bundle": bundle, "pytorch": pytorch}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("contender", choices=CONTENDERS)
+    parser.add_argument("--epochs", type=int, required=True)
+    arguments = parser.parse_args()
+    clock, parameters = CONTENDERS[arguments.contender](arguments.epochs)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    result = {
+        "epoch_seconds": clock.seconds,
+        "test_accuracies": clock.accuracies,
+        "peak_bytes": peak * (1 if sys.platform == "darwin" else 1024),
+        "parameters": parameters,
+    }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
