@@ -7,7 +7,6 @@ everything has been measured.
 
 import argparse
 import datetime
-import importlib.util
 import json
 import os
 import shutil
@@ -16,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -29,13 +29,12 @@ TRAINED, VALIDATED = 40_000, 10_000
 MODES = {"quick": {"rounds": 2, "epochs": 3}, "full": {"rounds": 1, "epochs": 30}}
 
 
-def contenders():
-    """Return the names of the trainings that can run here."""
-    names = ["original", "bundle"]
-    if importlib.util.find_spec("torch"):
-        return [*names, "pytorch"]
-    print("PyTorch is not installed, so it is left out.", flush=True)
-    return names
+def torch_version():
+    """Return the version of PyTorch, or None where it is not installed."""
+    try:
+        return version("torch")
+    except PackageNotFoundError:
+        return None
 
 
 def run(*command):
@@ -78,7 +77,11 @@ def operations_per_epoch():
 
 
 def measure_training(rounds, epochs):
-    names = contenders()
+    names = ["original", "bundle"]
+    if torch_version():
+        names.append("pytorch")
+    else:
+        print("PyTorch is not installed, so it is left out.", flush=True)
     runs = {name: [] for name in names}
     speeds = [matrix_product_speed()]
     for number in range(rounds):
@@ -137,12 +140,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("mode", choices=MODES, help="few epochs, or all 30")
     mode = parser.parse_args().mode
+    source = origin()  # before anything is measured
+    source["versions"]["torch"] = torch_version()
     speed, training = measure_training(**MODES[mode])
     results = {
         "mode": mode,
         **MODES[mode],
         "finished": datetime.date.today().isoformat(),
-        **origin(),
+        **source,
         "matrix_product_operations_per_second": round(speed),
         "operations_per_epoch": operations_per_epoch(),
         "training": training,
