@@ -87,9 +87,13 @@ def notebooks():
 
 def load_tool(name):
     """Import a script of tools/ under a name of its own."""
-    spec = importlib.util.spec_from_file_location(
-        f"tools_{name}", ROOT / "tools" / f"{name}.py"
-    )
+    return load_script(ROOT / "tools" / f"{name}.py")
+
+
+def load_script(path):
+    """Import a script under a name of its own."""
+    name = f"{path.parent.name}_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
