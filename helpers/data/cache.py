@@ -188,13 +188,12 @@ def _is_right(kept):
 
 def _describe(archives):
     """Return the names of archives, with what changes when they are changed."""
-    utc = datetime.timezone.utc
-    described = ", ".join(
-        f"{path.resolve()} of"
-        f" {datetime.datetime.fromtimestamp(path.stat().st_mtime, utc):%F %H:%M:%S.%f}"
-        for path in archives
-    )
-    return described.encode("utf-8", "backslashreplace").decode()
+    described = []
+    for path in archives:
+        changed = path.stat().st_mtime
+        changed = datetime.datetime.fromtimestamp(changed, datetime.timezone.utc)
+        described.append(f"{path.resolve()} of {changed}")
+    return ", ".join(described).encode("utf-8", "backslashreplace").decode()
 
 
 def _fill(kept, archives, download):
