@@ -91,8 +91,8 @@ def bundle(epochs):
 def pytorch(epochs):
     """Return the clock of the same network, loss, batch and update in PyTorch.
 
-    Keras' initial values are taken over, and its settings of RMSprop. Images are laid
-    out with the channels last, which is the faster way on processors.
+    Initial values are drawn as Keras draws them, and RMSprop has Keras' settings.
+    Images have their channels last, which is the faster way on processors.
     """
     import numpy as np
     import torch

@@ -1,7 +1,7 @@
 """Measure how fast the original's network trains, and how long the rest takes.
 
 Every training runs in a process of its own; the contenders take turns, so that what
-slows the machine down for a while slows all of them down. RESULTS.json is replaced when
+slows the machine down for a while slows all of them down. results.json is replaced when
 everything has been measured.
 """
 

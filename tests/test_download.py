@@ -62,15 +62,6 @@ def test_download_once_then_from_the_cache(server, mirrors, loads, forms, small)
     assert kept == {"train.bin", "test.bin", "source.txt", "lock"}
 
 
-def test_parquet_mirror(server, mirrors, loads, forms):
-    urls = [
-        server.serve(f"{name}.parquet", whole(content))
-        for name, content in forms["parquet"].items()
-    ]
-    mirrors(urls)
-    assert loads() == []
-
-
 def test_python_version_as_a_mirror(server, mirrors, loads, forms):
     mirrors([server.serve("cifar-100-python.tar.gz", whole(forms["python"]))])
     assert loads() == []
@@ -232,7 +223,7 @@ def test_endless_file_ends(server, mirrors, loads, forms, monkeypatch, small):
     assert "far more than the data" in line
 
 
-def test_files_of_the_same_name_are_kept_apart(server, mirrors, loads, forms):
+def test_parquet_mirror_of_two_files_of_one_name(server, mirrors, loads, forms):
     urls = [
         server.serve(f"{folder}/0000.parquet?download=true", whole(content))
         for folder, content in forms["parquet"].items()
