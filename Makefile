@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/ready
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 
-.PHONY: help site test lab notebooks train bench lint lock clean
+.PHONY: help site test lab notebooks train improve bench lint lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -24,6 +24,9 @@ notebooks: $(READY) ## execute the notebooks in place, on the real data
 
 train: $(READY) ## train all epochs from scratch and record the run in runs/baseline/
 	@$(BIN)/python tools/train.py runs/baseline --epochs 30
+
+improve: $(READY) ## train what notebook 5 compares and record it in runs/ (an hour)
+	@$(BIN)/python tools/improve.py
 
 bench: $(READY) ## measure the training, in minutes (MODE=full: in an hour)
 	@$(BIN)/python benchmarks/run.py $(or $(MODE),quick)

@@ -1,10 +1,11 @@
-"""Train the original's network one way, and print what it cost as one line of JSON.
+"""Train a network one way, and print what it cost as one line of JSON.
 
 Run by run.py, in a process of its own for each training.
 """
 
 import argparse
 import json
+import math
 import os
 import resource
 import sys
@@ -14,7 +15,7 @@ os.environ["CIFAR100_STAND_IN"] = "never"
 
 from helpers import load_cifar100, quiet_start, run_cells
 
-SEED, BATCH_SIZE, HELD_OUT = 425, 128, 10_000
+BATCH_SIZE, HELD_OUT = 128, 10_000
 
 
 class Clock:
@@ -22,17 +23,18 @@ class Clock:
 
     def __init__(self, test_accuracy):
         self.test_accuracy = test_accuracy
-        self.seconds, self.accuracies = [], []
+        self.seconds, self.validation_accuracies, self.test_accuracies = [], [], []
         self.start = time.perf_counter()
 
-    def epoch_has_ended(self):
+    def epoch_has_ended(self, validation_accuracy):
         self.seconds.append(time.perf_counter() - self.start)
-        self.accuracies.append(self.test_accuracy())
+        self.validation_accuracies.append(validation_accuracy)
+        self.test_accuracies.append(self.test_accuracy())
         self.start = time.perf_counter()
 
 
-def original(epochs):
-    """Return the clock of the lecture's recipe as the original's page writes it.
+def original(epochs, seed):
+    """Train the lecture's recipe as the original's page writes it.
 
     Pixels are divided by 255 in NumPy, which makes them float64.
     """
@@ -43,8 +45,8 @@ def original(epochs):
     (x_train, y_train), (x_test, y_test) = load_cifar100()[:2]
     x_train, x_test = x_train / 255, x_test / 255
     y_train = keras.utils.to_categorical(y_train, 100)
-    y_test = keras.utils.to_categorical(y_test, 100)
-    keras.utils.set_random_seed(SEED)
+    tick = clocked_callback(x_test, y_test)
+    keras.utils.set_random_seed(seed)
     model = keras.Sequential([keras.Input(shape=(32, 32, 3))])
     for filters in (32, 64, 128, 256):
         model.add(layers.Conv2D(filters, 3, padding="same", activation="relu"))
@@ -56,7 +58,6 @@ def original(epochs):
     model.compile(
         loss="categorical_crossentropy", optimizer="rmsprop", metrics=["accuracy"]
     )
-    clock = Clock(lambda: model.evaluate(x_test, y_test, verbose=0)[1])
     model.fit(
         x_train,
         y_train,
@@ -64,32 +65,38 @@ def original(epochs):
         epochs=epochs,
         validation_split=HELD_OUT / len(x_train),
         verbose=0,
-        callbacks=[_tick(keras, clock)],
+        callbacks=[tick],
     )
-    return clock, model.count_params()
+    return tick.clock, model.count_params(), multiply_adds(model)
 
 
-def bundle(epochs):
-    """Return the clock of the cells of notebooks 2 and 3, which are run as they are."""
-    with quiet_start():
-        import keras
-
-    keras.config.disable_interactive_logging()
-
-    def test_accuracy():
-        x_test, y_test = load_cifar100().test
-        y_test = keras.utils.to_categorical(y_test, 100)
-        return tick.model.evaluate(x_test, y_test, verbose=0)[1]
-
-    clock = Clock(test_accuracy)
-    tick = _tick(keras, clock)
+def bundle(epochs, seed):
+    """Train by the cells of notebooks 2 and 3, which hold the seed."""
+    tick = clocked_callback()
     names = run_cells("03-training.ipynb", "train", epochs=epochs, callbacks=[tick])
-    model = names["model"]
-    return clock, model.count_params()
+    if names["SEED"] != seed:
+        raise SystemExit(f"Notebook 3 has the seed {names['SEED']}, not {seed}.")
+    return tick.clock, names["model"].count_params(), multiply_adds(names["model"])
 
 
-def pytorch(epochs):
-    """Return the clock of the same network, loss, batch and update in PyTorch.
+def improved(epochs, seed):
+    """Train by the cells of notebook 5, which hold the number of epochs."""
+    tick = clocked_callback()
+    tags = "setup", "step", "train"
+    names = run_cells("05-improving.ipynb", *tags, SEED=seed, callbacks=[tick])
+    return tick.clock, names["model"].count_params(), multiply_adds(names["model"])
+
+
+def large(epochs, seed):
+    """Train the large network of notebook 5, which holds the number of epochs."""
+    tick = clocked_callback()
+    names = run_cells("05-improving.ipynb", "setup", "large")
+    model, _ = names["train_large"](seed, [tick])
+    return tick.clock, model.count_params(), multiply_adds(model)
+
+
+def pytorch(epochs, seed):
+    """Train the original's network, loss, batch and update in PyTorch.
 
     Initial values are drawn as Keras draws them, and RMSprop has Keras' settings.
     Images have their channels last, which is the faster way on processors.
@@ -99,7 +106,7 @@ def pytorch(epochs):
     from torch import nn
 
     (x_train, y_train), (x_test, y_test) = load_cifar100()[:2]
-    torch.manual_seed(SEED)
+    torch.manual_seed(seed)
     stages = []
     for before, after in ((3, 32), (32, 64), (64, 128), (128, 256)):
         stages += [nn.Conv2d(before, after, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
@@ -112,7 +119,7 @@ def pytorch(epochs):
     model = model.to(memory_format=torch.channels_last)
     loss_of = nn.CrossEntropyLoss()
     update = torch.optim.RMSprop(model.parameters(), lr=1e-3, alpha=0.9, eps=1e-7)
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(seed)
 
     def batches(images, labels, order):
         for start in range(0, len(order), BATCH_SIZE):
@@ -137,37 +144,70 @@ def pytorch(epochs):
             update.zero_grad()
             loss_of(model(pixels), k).backward()
             update.step()
-        accuracy(x_train[kept:], y_train[kept:])
-        clock.epoch_has_ended()
-    return clock, sum(value.numel() for value in model.parameters())
+        clock.epoch_has_ended(accuracy(x_train[kept:], y_train[kept:]))
+    parameters = sum(value.numel() for value in model.parameters())
+    return clock, parameters, None  # the arithmetic is that of the original
 
 
-def _tick(keras, clock):
+def multiply_adds(model):
+    """Return the multiply-adds of a forward pass of one image through a Keras model."""
+    return sum(
+        math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape)
+        for layer in model.layers
+        if hasattr(layer, "kernel")
+    )
+
+
+def clocked_callback(x_test=None, y_test=None):
+    """Return a Keras callback with a clock, for a model that takes images as bytes."""
+    with quiet_start():
+        import keras
+
+    keras.config.disable_interactive_logging()
+    if x_test is None:
+        x_test, y_test = load_cifar100().test
+    y_test = keras.utils.to_categorical(y_test, 100)
+
     class Tick(keras.callbacks.Callback):
+        clock = Clock(lambda: tick.model.evaluate(x_test, y_test, verbose=0)[1])
+
         def on_train_begin(self, logs=None):
-            clock.start = time.perf_counter()
+            self.clock.start = time.perf_counter()
 
         def on_epoch_end(self, epoch, logs=None):
-            clock.epoch_has_ended()
+            self.clock.epoch_has_ended(logs["val_accuracy"])
 
-    return Tick()
+    tick = Tick()
+    return tick
 
 
-CONTENDERS = {"original": original, "bundle": bundle, "pytorch": pytorch}
+CONTENDERS = {
+    "original": original,
+    "bundle": bundle,
+    "pytorch": pytorch,
+    "improved": improved,
+    "large": large,
+}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("contender", choices=CONTENDERS)
-    parser.add_argument("--epochs", type=int, required=True)
+    parser.add_argument("--epochs", type=int, help="where the notebook has no number")
+    parser.add_argument("--seed", type=int, default=425)
     arguments = parser.parse_args()
-    clock, parameters = CONTENDERS[arguments.contender](arguments.epochs)
+    clock, parameters, multiply_adds = CONTENDERS[arguments.contender](
+        arguments.epochs, arguments.seed
+    )
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     result = {
-        "epoch_seconds": clock.seconds,
-        "test_accuracies": clock.accuracies,
+        "seed": arguments.seed,
+        "epoch_seconds": [round(s, 2) for s in clock.seconds],
+        "validation_accuracies": [round(a, 4) for a in clock.validation_accuracies],
+        "test_accuracies": [round(a, 4) for a in clock.test_accuracies],
         "peak_bytes": peak * (1 if sys.platform == "darwin" else 1024),
         "parameters": parameters,
+        "multiply_adds": multiply_adds,
     }
     print(json.dumps(result))
 

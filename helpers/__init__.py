@@ -2,7 +2,12 @@
 
 from helpers.data import Cifar100, DataError, NoDataError, load_cifar100
 from helpers.figures import model_summary, plot_confusion, plot_images, plot_network
-from helpers.notebooks import quiet_start, run_cells, system_information
+from helpers.notebooks import (
+    dtype_policy,
+    quiet_start,
+    run_cells,
+    system_information,
+)
 from helpers.runs import Run, RunError, load_run, load_weights, tidy_history
 
 __all__ = [
@@ -11,6 +16,7 @@ __all__ = [
     "NoDataError",
     "Run",
     "RunError",
+    "dtype_policy",
     "load_cifar100",
     "load_run",
     "load_weights",

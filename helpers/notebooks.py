@@ -30,6 +30,27 @@ def quiet_start():
         os.close(kept)
 
 
+def dtype_policy():
+    """Return the name of the number format that trains fastest on this processor.
+
+    Returns
+    -------
+    str
+        "mixed_bfloat16" where the processor has instructions for products of numbers
+        of 16 bits and says so (Linux, AMX or AVX-512), else "float32".
+
+    References
+    ----------
+    https://keras.io/api/mixed_precision/
+    """
+    try:
+        flags = Path("/proc/cpuinfo").read_text().split()
+    except OSError:
+        return "float32"
+    fast = {"amx_bf16", "avx512_bf16"}.intersection(flags)
+    return "mixed_bfloat16" if fast else "float32"
+
+
 def system_information():
     """Return what a reader needs to know of the machine to repeat the results.
 
@@ -49,15 +70,15 @@ def system_information():
     return pd.DataFrame({"value": facts})
 
 
-def cell_sources(notebook, tag):
-    """Return the source of each code cell of a notebook that carries a tag.
+def cell_sources(notebook, *tags):
+    """Return the source of each code cell of a notebook that carries one of the tags.
 
     Parameters
     ----------
     notebook : str
         A file in ``notebooks/``, such as "02-model.ipynb".
-    tag : str
-        The tag.
+    *tags : str
+        The tags.
 
     Returns
     -------
@@ -67,33 +88,34 @@ def cell_sources(notebook, tag):
     Raises
     ------
     ValueError
-        If no code cell of the notebook carries the tag.
+        If no code cell of the notebook carries one of the tags.
     """
     import nbformat  # takes longer than all other imports together, seldom needed
 
     cells = nbformat.read(NOTEBOOKS / notebook, as_version=4).cells
-    sources = [
-        cell.source
+    tagged = [
+        (cell.source, cell.metadata.get("tags", []))
         for cell in cells
-        if cell.cell_type == "code" and tag in cell.metadata.get("tags", [])
+        if cell.cell_type == "code"
     ]
-    if not sources:
-        raise ValueError(
-            f"{notebook} has no code cell with the tag {tag!r}: give the tag to the"
-            " cells to run."
-        )
-    return sources
+    for tag in tags:
+        if not any(tag in its_tags for _, its_tags in tagged):
+            raise ValueError(
+                f"{notebook} has no code cell with the tag {tag!r}: give the tag to the"
+                " cells to run."
+            )
+    return [source for source, its_tags in tagged if set(tags).intersection(its_tags)]
 
 
-def run_cells(notebook, tag, **names):
-    """Run the cells of a notebook that carry a tag, and return what they define.
+def run_cells(notebook, *tags, **names):
+    """Run the cells of a notebook that carry one of the tags; return what they define.
 
     This is how the network has one definition: notebook 2 holds it, notebooks 3 and 4
     and ``make train`` take it from there.
 
     Parameters
     ----------
-    notebook, tag : str
+    notebook, *tags : str
         As in `cell_sources`.
     **names
         Names that exist before the first of them runs.
@@ -103,8 +125,8 @@ def run_cells(notebook, tag, **names):
     dict
         All names after the last of them, with their values.
     """
-    for number, source in enumerate(cell_sources(notebook, tag), start=1):
-        place = f"{notebook}, cell {number} tagged {tag}"
+    for number, source in enumerate(cell_sources(notebook, *tags), start=1):
+        place = f"{notebook}, cell {number} tagged {' or '.join(tags)}"
         # Lets a traceback show the line of the notebook.
         linecache.cache[place] = len(source), None, source.splitlines(True), place
         exec(compile(source, place, "exec"), names)

@@ -62,14 +62,15 @@ class Run(NamedTuple):
         What was run, on which machine, with which versions, and the test result; the
         content of ``run.json``.
     history : pandas.DataFrame
-        A row for each epoch, as `tidy_history` takes it, and its seconds.
-    weights : pathlib.Path
-        The trained weights, for `load_weights`.
+        A row for each epoch, as `tidy_history` takes it, and its seconds; where the
+        record is of several trainings, also the step and the seed.
+    weights : pathlib.Path or None
+        The trained weights, for `load_weights`; None where they were not kept.
     """
 
     record: dict
     history: pd.DataFrame
-    weights: Path
+    weights: Path | None
 
 
 def load_run(name, folder=RUNS):
@@ -93,12 +94,16 @@ def load_run(name, folder=RUNS):
         If a file is missing, or is not the one that ``run.json`` describes.
     """
     run = Path(folder) / name
-    advice = "restore the folder from git, or record the run again with `make train`."
+    advice = (
+        "restore the folder from git, or record it again with `make train` or `make"
+        " improve`."
+    )
     try:
         record = json.loads((run / "run.json").read_text(encoding="utf-8"))
-        for file in ("history.csv", "model.weights.h5", "recipe.py"):
+        files = record["files_sha256"]
+        for file, sha256 in files.items():
             content = (run / file).read_bytes()
-            if hashlib.sha256(content).hexdigest() != record["files_sha256"][file]:
+            if hashlib.sha256(content).hexdigest() != sha256:
                 raise RunError(
                     f"{run / file} is truncated or was changed, expected the file that"
                     f" run.json describes: {advice}"
@@ -111,7 +116,8 @@ def load_run(name, folder=RUNS):
         raise RunError(
             f"{run / 'run.json'} is not a whole record of a run: {advice}"
         ) from None
-    return Run(record, pd.read_csv(run / "history.csv"), run / "model.weights.h5")
+    weights = run / "model.weights.h5" if "model.weights.h5" in files else None
+    return Run(record, pd.read_csv(run / "history.csv"), weights)
 
 
 def load_weights(model, run):
@@ -127,8 +133,13 @@ def load_weights(model, run):
     Raises
     ------
     RunError
-        If the weights belong to another network.
+        If the weights were not kept, or belong to another network.
     """
+    if run.weights is None:
+        raise RunError(
+            "the run has kept no weights, expected a run with model.weights.h5: load"
+            " the run baseline, or train the network again."
+        )
     try:
         model.load_weights(run.weights)
     except ValueError as error:

@@ -1,0 +1,143 @@
+import ast
+import json
+
+import nbformat
+import pytest
+from conftest import load_tool
+
+from helpers import load_run
+
+NETWORK = """
+import numpy as np, keras
+x_train, y_train = np.ones((20, 4), "float32"), np.ones((20, 1), "float32")
+keras.utils.set_random_seed(SEED)
+model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
+model.compile(loss="mse", optimizer="sgd", metrics=["accuracy"])
+history = model.fit(
+    x_train, y_train, epochs=2, verbose=0, callbacks=callbacks, validation_split=0.2
+)
+"""
+
+
+@pytest.fixture
+def improve():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CIFAR100_STAND_IN", "never")  # the script sets it for itself
+        tool = load_tool("improve")
+        patch.setattr(tool, "in_its_own_process", lambda f, *given: f(*given))
+        yield tool
+
+
+@pytest.fixture
+def notebook(tmp_path):
+    def code(source, tag):
+        return nbformat.v4.new_code_cell(source, metadata={"tags": [tag]})
+
+    heading = nbformat.v4.new_markdown_cell
+    cells = [
+        code("setup", "setup"),
+        heading("## Steps\n\nText.\n\n### One\n\nText."),
+        code("one", "step"),
+        code("one more", "step"),
+        nbformat.v4.new_code_cell("look"),
+        heading("### Two"),
+        code("two", "step"),
+        heading("### Tried"),
+        code("tried", "variant"),
+        heading("### Large"),
+        code("large", "large"),
+        heading("### Train"),
+        code("train", "train"),
+    ]
+    path = tmp_path / "some.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    return path
+
+
+def test_steps_add_up_and_variants_do_not(improve, notebook):
+    recipes = improve.recipes(improve.sections(notebook))
+    assert {name: recipe.split("\n\n") for name, recipe in recipes.items()} == {
+        "One": ["setup", "one", "one more", "train\n"],
+        "Two": ["setup", "one", "one more", "two", "train\n"],
+        "Tried": ["setup", "one", "one more", "two", "tried", "train\n"],
+    }
+    heading, recipe = improve.large_recipe(improve.sections(notebook))
+    assert heading == "Large"
+    assert recipe.startswith("setup\n\nlarge\n\nmodel, history = train_large(")
+
+
+def test_recording_goes_on_where_it_was_killed(improve, tmp_path, monkeypatch):
+    plan = [("One", NETWORK, 1, False), ("Two", NETWORK, 1, False)]
+    trained = []
+
+    def killed_in_the_second(function, *given):
+        if trained:
+            raise KeyboardInterrupt
+        trained.append(given)
+        return function(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(improve, "in_its_own_process", killed_in_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            improve.record(tmp_path / "run", plan, NETWORK)
+    assert not (tmp_path / "run").exists()
+    monkeypatch.setattr(
+        improve,
+        "in_its_own_process",
+        lambda function, *given: trained.append(given) or function(*given),
+    )
+    improve.record(tmp_path / "run", plan, NETWORK)
+    assert len(trained) == 2
+    run = load_run("run", tmp_path)
+    assert run.history["step"].tolist() == ["One", "One", "Two", "Two"]
+    assert run.history["epoch"].tolist() == [1, 2, 1, 2]
+    assert run.record["recipe"]["parameters"] == {"One": 5, "Two": 5}
+    assert run.weights is None
+    assert not (tmp_path / "run.partial").exists()
+
+
+def test_other_cells_and_other_origins_are_refused(improve, tmp_path):
+    partial = tmp_path / "run.partial"
+    partial.mkdir()
+    kept = {"step": "One", "recipe": "other", "history": {}}
+    (partial / "One, seed 1.json").write_text(json.dumps(kept))
+    plan = [("One", NETWORK, 1, False)]
+    with pytest.raises(SystemExit, match="unfinished recording of other notebook"):
+        improve.record(tmp_path / "run", plan, NETWORK)
+    (partial / "origin.json").write_text('{"commit": "another"}')
+    with pytest.raises(SystemExit, match="of another commit or machine"):
+        improve.record(tmp_path / "run", plan, NETWORK)
+
+
+def program(source):
+    return ast.unparse(ast.parse(source))
+
+
+def test_recorded_runs_are_of_the_committed_cells(improve):
+    found = improve.sections()
+    cells = "\n\n".join(source for tag, _, source in found if tag != "large")
+    for name, source in (
+        ("improving", cells),
+        ("large", improve.large_recipe(found)[1]),
+    ):
+        folder = improve.RUNS / name
+        recorded = (folder / "recipe.py").read_text(encoding="utf-8")
+        assert program(recorded) == program(source)
+
+
+def test_recorded_steps_are_those_of_the_notebook(improve):
+    run = load_run("improving")
+    names = list(improve.recipes(improve.sections()))
+    assert run.history["step"].drop_duplicates().tolist() == names
+    seeds = run.history.groupby("step")["seed"].nunique()
+    choice = run.record["test"][0]["step"]
+    assert seeds.drop(choice).eq(len(improve.SEEDS)).all()
+    assert seeds[choice] == len(improve.SEEDS_OF_THE_CHOICE) >= 5
+    assert run.history.groupby(["step", "seed"])["epoch"].max().eq(5).all()
+
+
+def test_the_test_images_judge_the_choice_alone(improve):
+    test = load_run("improving").record["test"]
+    steps = [name for tag, name, _ in improve.sections() if tag == "step"]
+    assert {row["step"] for row in test} == {steps[-1]}
+    assert [row["seed"] for row in test] == list(improve.SEEDS_OF_THE_CHOICE)
