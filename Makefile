@@ -25,7 +25,7 @@ notebooks: $(READY) ## execute the notebooks in place, on the real data
 train: $(READY) ## train all epochs from scratch and record the run in runs/baseline/
 	@$(BIN)/python tools/train.py runs/baseline --epochs 30
 
-improve: $(READY) ## train what notebook 5 compares and record it in runs/ (an hour)
+improve: $(READY) ## train what notebook 5 compares, in an hour, and record it in runs/
 	@$(BIN)/python tools/improve.py
 
 bench: $(READY) ## measure the training, in minutes (MODE=full: in an hour)

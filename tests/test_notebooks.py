@@ -23,6 +23,11 @@ NOT_COMPARED = {
         "live = pd.DataFrame(history.history)",
     ],
     "04-testing.ipynb": [],
+    "05-improving.ipynb": [
+        "history = model.fit(",
+        "pd.DataFrame(history.history).round(3)",
+        "x_test, y_test = load_cifar100().test",
+    ],
     "benchmark.ipynb": [],
     "stand-in.ipynb": [],
 }
@@ -56,6 +61,7 @@ def test_cells_that_are_not_compared_are_few_and_named(notebooks):
 
 def test_no_cell_is_skipped_or_expected_to_fail(notebooks):
     allowed = {"nbval-ignore-output", "nbval-check-output", "network", "train"}
+    allowed |= {"setup", "step", "variant", "large"}
     for name, notebook in notebooks.items():
         for cell in notebook.cells:
             assert set(cell.metadata.get("tags", [])) <= allowed, name
@@ -108,7 +114,7 @@ def test_reads_from_aims_to_way_on(path):
 FROM_ELSEWHERE = {"44.5", "44.5%", "4.6", "1%", "20%", "95%"}
 
 
-@pytest.mark.parametrize("name", ["03-training.ipynb", "04-testing.ipynb"])
+@pytest.mark.parametrize("name", ["03-training.ipynb", "04-testing.ipynb", "05-improving.ipynb"])
 def test_figures_in_the_prose_are_those_of_the_run(name, notebooks):
     """When the run is recorded again, prose that became wrong is found."""
     prose = " ".join(
