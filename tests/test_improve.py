@@ -1,11 +1,13 @@
 import ast
 import json
+import sys
 
 import nbformat
+import numpy as np
 import pytest
 from conftest import load_tool
 
-from helpers import load_run
+from helpers import dtype_policy, load_run, run_cells
 
 NETWORK = """
 import numpy as np, keras
@@ -141,3 +143,38 @@ def test_the_test_images_judge_the_choice_alone(improve):
     steps = [name for tag, name, _ in improve.sections() if tag == "step"]
     assert {row["step"] for row in test} == {steps[-1]}
     assert [row["seed"] for row in test] == list(improve.SEEDS_OF_THE_CHOICE)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="needs Keras 3.13")
+def test_muon_moves_filters_equally_far_in_all_directions(monkeypatch):
+    monkeypatch.setenv("CIFAR100_STAND_IN", "always")
+    names = run_cells("05-improving.ipynb", "setup", "large")
+    keras, rng = names["keras"], np.random.default_rng(1)
+    optimizer = names["muon"](steps=1000)
+    filters = keras.Variable(np.zeros((3, 3, 8, 16), "float32"))
+    dense = keras.Variable(np.zeros((16, 100), "float32"))
+    steep = np.geomspace(0.1, 10, 16)  # in some directions, flat in others
+    slopes = [rng.normal(size=filters.shape) * steep, rng.normal(size=dense.shape)]
+    optimizer.apply([s.astype("float32") for s in slopes], [filters, dense])
+    moves = np.linalg.svd(np.array(filters).reshape(-1, 16), compute_uv=False) / 0.1
+    spread = np.linalg.svd(slopes[0].reshape(-1, 16), compute_uv=False)
+    assert spread[0] / spread[-1] > 20
+    assert moves[0] / moves[-1] < 10 and 0.5 < moves[0] < 1.5
+    # AdamW moves each weight by its learning rate at first.
+    np.testing.assert_allclose(np.abs(dense), 0.1 * 0.03, rtol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("flags", "policy"),
+    [("sse avx2", "float32"), ("avx2 avx512_bf16 sse", "mixed_bfloat16")],
+)
+def test_numbers_of_16_bits_only_where_they_are_fast(flags, policy, monkeypatch):
+    class Cpuinfo:
+        def __init__(self, path):
+            assert path == "/proc/cpuinfo"
+
+        def read_text(self):
+            return f"flags\t\t: {flags}\n"
+
+    monkeypatch.setattr("helpers.notebooks.Path", Cpuinfo)
+    assert dtype_policy() == policy
