@@ -83,7 +83,8 @@ def plan(rounds, epochs, seeds, large):
     else:
         print("PyTorch is not installed, so it is left out.", flush=True)
     long = rounds * [(name, epochs, SEED) for name in names]
-    long += [("large", None, SEED + number) for number in range(large)]
+    # `make improve` has recorded the first seed.
+    long += [("large", None, SEED + 1 + number) for number in range(large)]
     short = [("improved", None, SEED + number) for number in range(seeds)]
     both = itertools.zip_longest(long, short)
     return [training for pair in both for training in pair if training]
