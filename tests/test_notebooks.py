@@ -114,7 +114,9 @@ def test_reads_from_aims_to_way_on(path):
 FROM_ELSEWHERE = {"44.5", "44.5%", "4.6", "1%", "20%", "95%"}
 
 
-@pytest.mark.parametrize("name", ["03-training.ipynb", "04-testing.ipynb", "05-improving.ipynb"])
+@pytest.mark.parametrize(
+    "name", ["03-training.ipynb", "04-testing.ipynb", "05-improving.ipynb"]
+)
 def test_figures_in_the_prose_are_those_of_the_run(name, notebooks):
     """When the run is recorded again, prose that became wrong is found."""
     prose = " ".join(
