@@ -96,6 +96,8 @@ def test_recording_goes_on_where_it_was_killed(improve, tmp_path, monkeypatch):
     assert run.record["recipe"]["parameters"] == {"One": 5, "Two": 5}
     assert run.weights is None
     assert not (tmp_path / "run.partial").exists()
+    improve.record(tmp_path / "run", plan, NETWORK)
+    assert len(trained) == 2, "the same cells are not recorded twice"
 
 
 def test_other_cells_and_other_origins_are_refused(improve, tmp_path):

@@ -4,7 +4,7 @@ A step is what the cells tagged "step" make up to the end of a section; a varian
 last step with one cell tagged "variant" after it. Each is trained from several seeds,
 in turn, each in a process of its own. What has been trained is set aside in
 RUN.partial, from where an interrupted recording goes on; RUN itself changes only when
-all is done.
+all is done, and stays if it is of the same cells already.
 """
 
 import datetime
@@ -128,6 +128,10 @@ def in_its_own_process(function, *arguments):
 
 def record(run, plan, program):
     """Train the plan, a list of (name, recipe, seed, judged), and record it in RUN."""
+    note = run / "recipe.py"
+    if note.exists() and note.read_text(encoding="utf-8") == program:
+        print(f"{run} is of these cells already; delete it to record it anew.")
+        return
     partial = run.with_name(run.name + ".partial")
     partial.mkdir(parents=True, exist_ok=True)
     started, note = origin(), partial / "origin.json"
