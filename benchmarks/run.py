@@ -28,8 +28,8 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results.json"
 TRAINED, VALIDATED = 40_000, 10_000
 SEED = 425
-# Notebook 5 holds the epochs of its networks; `make improve` has recorded the first seed
-# of the large one.
+# Notebook 5 holds the epochs of its networks; of the large one, `make improve` has
+# recorded the first seed.
 LONG = [("original", 30, SEED), ("large", None, SEED + 1)]
 MODES = {
     "quick": {"rounds": 2, "epochs": 3, "long": [], "seeds": 1},
