@@ -2,7 +2,7 @@
 
 Every training runs in a process of its own; the contenders take turns, so that what
 slows the machine down for a while slows all of them down. results.json is replaced when
-everything has been measured.
+all have been trained, and once more with the seconds of the rest.
 """
 
 import argparse
@@ -205,20 +205,24 @@ def main():
     mode = parser.parse_args().mode
     source = origin()  # before anything is measured
     source["versions"]["torch"] = torch_version()
-    training = measure_training(plan(**MODES[mode]))
     results = {
         "mode": mode,
         "finished": datetime.date.today().isoformat(),
         **source,
-        "accuracy_goal": GOAL,
-        **training,
-        "seconds": measure_the_rest(),
         "data_sha256": {name: sha256 for name, (_, sha256) in FILES.items()},
+        "accuracy_goal": GOAL,
+        **measure_training(plan(**MODES[mode])),
+        "seconds": {},
     }
+    save(results)  # two of the notebooks read it
+    save({**results, "seconds": measure_the_rest()})
+    print(f"Recorded in {RESULTS.relative_to(ROOT)}.")
+
+
+def save(results):
     new = RESULTS.with_suffix(".new")
     new.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     os.replace(new, RESULTS)
-    print(f"Recorded in {RESULTS.relative_to(ROOT)}.")
 
 
 if __name__ == "__main__":
@@ -226,5 +230,5 @@ if __name__ == "__main__":
         main()
     except KeyboardInterrupt:
         raise SystemExit(
-            "Interrupted; the recorded results are as they were."
+            "Interrupted; results.json is as it was, or new but without the rest."
         ) from None

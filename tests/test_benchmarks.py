@@ -36,6 +36,8 @@ def test_recorded_results_are_of_the_lecture_on_the_real_data(results):
     assert results["data_sha256"] == {name: sha for name, (_, sha) in FILES.items()}
     assert re.fullmatch(r"[0-9a-f]{40}", results["commit"]), "a clean commit"
     assert results["machine"]["processor"] and all(results["versions"].values())
+    notebooks = {path.name for path in ROOT.glob("notebooks/*.ipynb")}
+    assert notebooks < set(results["seconds"]), "the rest has been measured"
 
 
 def test_recorded_summaries_are_those_of_the_recorded_runs(results, benchmark):
