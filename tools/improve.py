@@ -1,7 +1,7 @@
 """Train what notebook 5 compares, by its own cells, and record it.
 
-A step is what the cells tagged "step" make up to the end of a section; a variant is the
-last step with one cell tagged "variant" after it. Each is trained from several seeds,
+A step is what the cells tagged "step" make up to the end of a section; a variant is a
+cell tagged "variant" after the steps above it. Each is trained from several seeds,
 in turn, each in a process of its own. What has been trained is set aside in
 RUN.partial, from where an interrupted recording goes on; RUN itself changes only when
 all is done, and stays if it is of the same cells already.
@@ -47,20 +47,15 @@ def sections(notebook=NOTEBOOKS / NOTEBOOK):
 
 def recipes(found):
     """Return the program of each step and variant, by the name of its section."""
-
-    def sources(wanted, names=None):
-        return [s for tag, h, s in found if tag == wanted and (not names or h in names)]
-
-    setup, train = sources("setup"), sources("train")
-    steps = list(dict.fromkeys(h for tag, h, _ in found if tag == "step"))
-    programs = {
-        step: setup + sources("step", steps[: number + 1]) + train
-        for number, step in enumerate(steps)
-    }
-    for variant in dict.fromkeys(h for tag, h, _ in found if tag == "variant"):
-        programs[variant] = (
-            setup + sources("step") + sources("variant", [variant]) + train
-        )
+    setup = [source for tag, _, source in found if tag == "setup"]
+    train = [source for tag, _, source in found if tag == "train"]
+    steps, programs = [], {}
+    for tag, heading, source in found:
+        if tag == "step":
+            steps.append(source)
+            programs[heading] = setup + steps + train
+        elif tag == "variant":
+            programs[heading] = [*setup, *steps, source, *train]
     return {name: "\n\n".join(program) + "\n" for name, program in programs.items()}
 
 
@@ -134,11 +129,13 @@ def record(run, plan, program):
         return
     partial = run.with_name(run.name + ".partial")
     partial.mkdir(parents=True, exist_ok=True)
-    started, note = origin(), partial / "origin.json"
+    started = origin()
+    commit = started.pop("commit")
+    note = partial / "origin.json"
     if note.exists() and json.loads(note.read_text()) != started:
         raise SystemExit(
-            f"{partial} holds an unfinished recording of another commit or machine,"
-            " expected one of these: delete that folder to start again."
+            f"{partial} holds an unfinished recording of another machine or other"
+            " versions, expected these: delete that folder to start again."
         )
     write(note, json.dumps(started))
     results = []
@@ -146,7 +143,7 @@ def record(run, plan, program):
         kept = partial / f"{name}, seed {seed}.json"
         if not kept.exists():
             result = in_its_own_process(train, recipe, seed, judged)
-            write(kept, json.dumps({"step": name, **result}))
+            write(kept, json.dumps({"step": name, "commit": commit, **result}))
         result = json.loads(kept.read_text())
         if result["recipe"] != recipe:
             raise SystemExit(
@@ -184,6 +181,7 @@ def record(run, plan, program):
             if "test" in r
         ],
         "finished": datetime.date.today().isoformat(),
+        "commits": sorted({r["commit"] for r in results}),
         **started,
         "data_sha256": {name: sha256 for name, (_, sha256) in FILES.items()},
         "files_sha256": {
