@@ -163,7 +163,7 @@ def test_muon_moves_filters_equally_far_in_all_directions(monkeypatch):
     assert spread[0] / spread[-1] > 20
     assert moves[0] / moves[-1] < 10 and 0.5 < moves[0] < 1.5
     # AdamW moves each weight by its learning rate at first.
-    np.testing.assert_allclose(np.abs(dense), 0.1 * 0.03, rtol=1e-2)
+    np.testing.assert_allclose(np.abs(dense), 0.1 * 0.03, rtol=0.1)
 
 
 @pytest.mark.parametrize(
