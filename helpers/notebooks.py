@@ -110,8 +110,8 @@ def cell_sources(notebook, *tags):
 def run_cells(notebook, *tags, **names):
     """Run the cells of a notebook that carry one of the tags; return what they define.
 
-    This is how the network has one definition: notebook 2 holds it, notebooks 3 and 4
-    and ``make train`` take it from there.
+    This is how a network has one definition: notebook 2 holds the lecture's, notebooks
+    3 and 4, ``make train`` and ``make bench`` take it from there.
 
     Parameters
     ----------

@@ -101,9 +101,9 @@ def load_run(name, folder=RUNS):
     try:
         record = json.loads((run / "run.json").read_text(encoding="utf-8"))
         files = record["files_sha256"]
-        for file, sha256 in files.items():
+        for file in {"history.csv", "recipe.py", *files}:
             content = (run / file).read_bytes()
-            if hashlib.sha256(content).hexdigest() != sha256:
+            if hashlib.sha256(content).hexdigest() != files[file]:
                 raise RunError(
                     f"{run / file} is truncated or was changed, expected the file that"
                     f" run.json describes: {advice}"

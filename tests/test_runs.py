@@ -64,6 +64,21 @@ def test_truncated_file_is_named(copied, name):
         load_run("baseline", copied)
 
 
+@pytest.mark.parametrize("name", ["history.csv", "recipe.py"])
+def test_record_that_vouches_for_too_little_is_refused(copied, name):
+    path = copied / "baseline" / "run.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    del record["files_sha256"][name]
+    path.write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(RunError, match="not a whole record"):
+        load_run("baseline", copied)
+
+
+def test_run_without_weights_is_refused_where_weights_are_asked_for(network):
+    with pytest.raises(RunError, match="has kept no weights"):
+        load_weights(network, load_run("large"))
+
+
 @pytest.mark.parametrize("content", ["", "{", "[]", "{}"])
 def test_truncated_record_is_refused(copied, content):
     (copied / "baseline" / "run.json").write_text(content)

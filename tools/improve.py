@@ -232,5 +232,5 @@ if __name__ == "__main__":
         ) from None
     except KeyboardInterrupt:
         raise SystemExit(
-            "Stopped; the same command goes on with the training it was in."
+            "Stopped; the same command starts again with the training it was in."
         ) from None
