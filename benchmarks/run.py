@@ -1,8 +1,9 @@
 """Measure how long training takes and where it leads, and how long the rest takes.
 
 Every training runs in a process of its own; the contenders take turns, so that what
-slows the machine down for a while slows all of them down. results.json is replaced when
-all have been trained, and once more with the seconds of the rest.
+slows the machine down for a while slows all of them down. The results are replaced when
+all have been trained, and once more with the seconds of the rest. The notebooks read
+results.json, which the full mode writes; the quick mode writes quick.json.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from helpers.data.records import FILES
 from helpers.runs import origin
 
 ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "benchmarks" / "results.json"
+FILE = {"quick": "quick.json", "full": "results.json"}
 TRAINED, VALIDATED = 40_000, 10_000
 SEED = 425
 # Notebook 5 holds the epochs of its networks; of the large one, `make improve` has
@@ -214,15 +215,16 @@ def main():
         **measure_training(plan(**MODES[mode])),
         "seconds": {},
     }
-    save(results)  # two of the notebooks read it
+    save(results)
     save({**results, "seconds": measure_the_rest()})
-    print(f"Recorded in {RESULTS.relative_to(ROOT)}.")
+    print(f"Recorded in benchmarks/{FILE[mode]}.")
 
 
 def save(results):
-    new = RESULTS.with_suffix(".new")
+    path = ROOT / "benchmarks" / FILE[results["mode"]]
+    new = path.with_suffix(".new")
     new.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    os.replace(new, RESULTS)
+    os.replace(new, path)
 
 
 if __name__ == "__main__":
@@ -230,5 +232,5 @@ if __name__ == "__main__":
         main()
     except KeyboardInterrupt:
         raise SystemExit(
-            "Interrupted; results.json is as it was, or new but without the rest."
+            "Interrupted; the last results stay, or the new ones lack the rest."
         ) from None

@@ -1,6 +1,7 @@
 """What the notebooks of the lecture share; see the docstring of each function."""
 
 from helpers.data import Cifar100, DataError, NoDataError, load_cifar100
+from helpers.exercises import check
 from helpers.figures import model_summary, plot_confusion, plot_images, plot_network
 from helpers.notebooks import (
     dtype_policy,
@@ -16,6 +17,7 @@ __all__ = [
     "NoDataError",
     "Run",
     "RunError",
+    "check",
     "dtype_policy",
     "load_cifar100",
     "load_run",

@@ -1,11 +1,12 @@
 import ast
 import json
+import subprocess
 import sys
 
 import nbformat
 import numpy as np
 import pytest
-from conftest import load_tool
+from conftest import ROOT, load_tool
 
 from helpers import dtype_policy, load_run, run_cells
 
@@ -47,7 +48,9 @@ def notebook(tmp_path):
         heading("### Two"),
         code("two", "step"),
         heading("### Large"),
-        code("large", "large"),
+        code("def train_large(): ...", "large"),
+        heading("### All"),
+        code("def refit_large(): ...", "large"),
         heading("### Train"),
         code("train", "train"),
     ]
@@ -63,9 +66,11 @@ def test_steps_add_up_and_variants_do_not(improve, notebook):
         "Two": ["setup", "one", "one more", "two", "train\n"],
         "Tried": ["setup", "one", "one more", "tried", "train\n"],
     }
-    heading, recipe = improve.large_recipe(improve.sections(notebook))
-    assert heading == "Large"
-    assert recipe.startswith("setup\n\nlarge\n\nmodel, history = train_large(")
+    recipes = improve.large_recipes(improve.sections(notebook))
+    assert list(recipes) == ["Large", "All"]
+    for recipe, function in zip(recipes.values(), ("train", "refit"), strict=True):
+        assert recipe.startswith("setup\n\ndef train_large(): ...\n\ndef refit")
+        assert recipe.endswith(f"model, history = {function}_large(SEED, callbacks)\n")
 
 
 def test_recording_goes_on_where_it_was_killed(improve, tmp_path, monkeypatch):
@@ -119,14 +124,12 @@ def program(source):
 
 def test_recorded_runs_are_of_the_committed_cells(improve):
     found = improve.sections()
-    cells = "\n\n".join(source for tag, _, source in found if tag != "large")
-    for name, source in (
-        ("improving", cells),
-        ("large", improve.large_recipe(found)[1]),
+    for name, tags in (
+        ("improving", ("setup", "step", "variant", "train")),
+        ("large", ("setup", "large")),
     ):
-        folder = improve.RUNS / name
-        recorded = (folder / "recipe.py").read_text(encoding="utf-8")
-        assert program(recorded) == program(source)
+        recorded = (improve.RUNS / name / "recipe.py").read_text(encoding="utf-8")
+        assert program(recorded) == program(improve.program_of(found, *tags))
 
 
 def test_recorded_steps_are_those_of_the_notebook(improve):
@@ -140,11 +143,11 @@ def test_recorded_steps_are_those_of_the_notebook(improve):
     assert run.history.groupby(["step", "seed"])["epoch"].max().eq(5).all()
 
 
-def test_the_test_images_judge_the_choice_from_all_its_seeds(improve):
+def test_the_test_images_judge_the_choice_alone_from_all_its_seeds(improve):
     test = load_run("improving").record["test"]
     choice = [name for tag, name, _ in improve.sections() if tag == "step"][-1]
-    seeds = [row["seed"] for row in test if row["step"] == choice]
-    assert seeds == list(improve.SEEDS_OF_THE_CHOICE)
+    judged = [(row["step"], row["seed"]) for row in test]
+    assert judged == [(choice, seed) for seed in improve.SEEDS_OF_THE_CHOICE]
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="needs Keras 3.13")
@@ -166,6 +169,17 @@ def test_muon_moves_filters_equally_far_in_all_directions(monkeypatch):
     assert moves[0] / moves[-1] < 10 and 0.5 < moves[0] < 1.5
     # AdamW moves each weight by its learning rate at first.
     np.testing.assert_allclose(np.abs(dense), 0.1 * 0.03, rtol=1e-3)
+
+
+def test_tensorflow_starts_without_messages_and_trains_without_pauses():
+    program = (
+        "from helpers import quiet_start\nwith quiet_start():\n    import keras\n"
+        "import tensorflow as tf\nx = tf.data.Dataset.from_tensor_slices([1, 2])\n"
+        "print(x.with_options(tf.data.Options()).options()._to_proto().autotune_options)"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert (done.stdout, done.stderr) == ("enabled: false\n\n", "")
 
 
 @pytest.mark.parametrize(

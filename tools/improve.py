@@ -59,12 +59,20 @@ def recipes(found):
     return {name: "\n\n".join(program) + "\n" for name, program in programs.items()}
 
 
-def large_recipe(found):
-    """Return the program of the large network, and the section it is in."""
-    program = [s for tag, _, s in found if tag in ("setup", "large")]
-    heading = next(h for tag, h, _ in found if tag == "large")
-    call = "model, history = train_large(SEED, callbacks)"
-    return heading, "\n\n".join([*program, call]) + "\n"
+def large_recipes(found):
+    """Return the program of each training of the large network, by its section."""
+    cells = program_of(found, "setup", "large")
+    programs = {}
+    for function in ("train_large", "refit_large"):
+        section = next(h for _, h, source in found if f"def {function}(" in source)
+        call = f"model, history = {function}(SEED, callbacks)"
+        programs[section] = f"{cells}\n{call}\n"
+    return programs
+
+
+def program_of(found, *tags):
+    """Return the cells that carry one of the tags, as one program."""
+    return "\n\n".join(source for tag, _, source in found if tag in tags) + "\n"
 
 
 def train(recipe, seed, judged):
@@ -152,8 +160,7 @@ def record(run, plan, program):
             )
         results.append(result)
         print(
-            f"{number} of {len(plan)}: {name}, seed {seed}, validation accuracy"
-            f" {result['history']['val_accuracy'][-1]:.4f},"
+            f"{number} of {len(plan)}: {name}, seed {seed},"
             f" {sum(result['history']['seconds']):.0f} s",
             flush=True,
         )
@@ -206,8 +213,9 @@ def write(path, text):
 def main():
     load_cifar100()  # an error is one sentence here, a traceback in another process
     found = sections()
-    heading, program = large_recipe(found)
-    record(RUNS / "large", [(heading, program, SEEDS[0], True)], program)
+    programs = large_recipes(found)
+    plan = [(name, program, SEEDS[0], True) for name, program in programs.items()]
+    record(RUNS / "large", plan, program_of(found, "setup", "large"))
     programs = recipes(found)
     choice = [heading for tag, heading, _ in found if tag == "step"][-1]
     plan = [
@@ -216,8 +224,8 @@ def main():
         for name, program in programs.items()
         if seed in SEEDS or name == choice
     ]
-    cells = [s for tag, _, s in found if tag != "large"]
-    record(RUNS / "improving", plan, "\n\n".join(cells) + "\n")
+    tags = "setup", "step", "variant", "train"
+    record(RUNS / "improving", plan, program_of(found, *tags))
 
 
 if __name__ == "__main__":
