@@ -61,7 +61,7 @@ def test_cells_that_are_not_compared_are_few_and_named(notebooks):
 
 def test_no_cell_is_skipped_or_expected_to_fail(notebooks):
     allowed = {"nbval-ignore-output", "nbval-check-output", "network", "train"}
-    allowed |= {"setup", "step", "variant", "large"}
+    allowed |= {"setup", "step", "variant", "large", "exercise", "solution"}
     for name, notebook in notebooks.items():
         for cell in notebook.cells:
             assert set(cell.metadata.get("tags", [])) <= allowed, name
@@ -136,6 +136,29 @@ def test_figures_in_the_prose_are_those_of_the_run(name, notebooks):
             percent = int(number[:-1])
             form = rf"(?<![\d.])(0\.{percent:02}|{percent}\.\d)(?!\d)"
         assert re.search(form, shown), f"{number} in the prose of {name}"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS[:5], ids=lambda path: path.name)
+def test_exercises_have_hint_and_solution_and_the_solution_is_right(path):
+    cells = nbformat.read(path, as_version=4).cells
+    starts = [i for i, c in enumerate(cells) if c.source.startswith("### Exercise")]
+    assert 3 <= len(starts) <= 5
+    for start, end in zip(starts, [*starts[1:], len(cells)], strict=True):
+        assert "<summary>Hint</summary>" in cells[start].source
+        parts = [
+            c for c in cells[start:end] if "solution" in c.metadata.get("tags", [])
+        ]
+        assert parts[0].source.startswith("<details><summary>Solution</summary>")
+        assert parts[-1].source == "</details>"
+        assert all(c.metadata["jupyter"]["source_hidden"] for c in parts)
+        asked = [
+            c for c in cells[start:end] if "exercise" in c.metadata.get("tags", [])
+        ]
+        for cell in asked:
+            assert cell.outputs[0].text.startswith("Your turn")
+        said = [text for c in parts if c.cell_type == "code" for text in texts(c)]
+        assert sum("Right.\n" in text for text in said) == len(asked)
+        assert said and not any("Not yet" in text or "False" in text for text in said)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
