@@ -5,13 +5,19 @@ BIN := .venv/bin
 READY := .venv/ready
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 
-.PHONY: help site test lab notebooks train improve bench lint lock clean
+.PHONY: help site slides student test lab notebooks pictures train improve bench lint lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 site: $(READY) ## render the pages into _site/
 	@$(BIN)/python tools/render.py
+
+slides: $(READY) ## render the slides into _site/slides/
+	@$(BIN)/python tools/render.py slides/index.qmd
+
+student: $(READY) ## make _student/, the lecture and its pages without the solutions
+	@$(BIN)/python tools/student.py
 
 test: $(READY) ## run all tests, and the notebooks against their stored outputs
 	@$(BIN)/python tools/test.py
@@ -21,6 +27,9 @@ lab: $(READY) ## open JupyterLab in notebooks/
 
 notebooks: $(READY) ## execute the notebooks in place, on the real data
 	@for notebook in $(NOTEBOOKS); do $(BIN)/python tools/execute.py $$notebook || exit 1; done
+
+pictures: $(READY) ## draw the pictures of the front page from the figures of the notebooks
+	@$(BIN)/python tools/pictures.py
 
 train: $(READY) ## train all epochs from scratch and record the run in runs/baseline/
 	@$(BIN)/python tools/train.py runs/baseline --epochs 30
@@ -39,7 +48,7 @@ lock: pyproject.toml ## renew requirements.lock (needs uv)
 		--upgrade --custom-compile-command "make lock" -o requirements.lock pyproject.toml
 
 clean: ## remove what the other commands made, but not the data and the runs
-	@rm -rf .venv _site .quarto .pytest_cache .ruff_cache .hypothesis notebooks/.ruff_cache *.egg-info
+	@rm -rf .venv _site _student .quarto .pytest_cache .ruff_cache .hypothesis notebooks/.ruff_cache *.egg-info
 	@find helpers tests tools notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
 
 $(READY): requirements.lock pyproject.toml tools/setup.py

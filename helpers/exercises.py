@@ -16,7 +16,7 @@ def check(answer, truth, tolerance=0.0):
         How far a number may be from the truth, in its unit.
     """
     if answer is None:
-        print("Your turn: write your answer in the place of None.")
+        print("Your turn: replace None.")
     elif isinstance(truth, str):
         print(_compare_text(answer, truth))
     else:

@@ -7,7 +7,7 @@ from helpers import check
 @pytest.mark.parametrize(
     ("answer", "truth", "said"),
     [
-        (None, 3, "Your turn: write your answer in the place of None."),
+        (None, 3, "Your turn: replace None."),
         (3, 3, "Right."),
         (4, 3, "Not yet: too large."),
         (2.98, 3, "Not yet: too small."),

@@ -95,7 +95,7 @@ def canonical(requirement):
 
 
 def test_every_test_that_a_promise_names_exists():
-    promises = (ROOT / "data.qmd").read_text(encoding="utf-8")
+    promises = (ROOT / "pages" / "data.qmd").read_text(encoding="utf-8")
     named = set(re.findall(r"`(test_\w+)`", promises))
     tests = " ".join(path.read_text() for path in ROOT.glob("tests/test_*.py"))
     assert len(named) > 20

@@ -16,11 +16,10 @@ if not (load_tool("render").quarto() or importlib.util.find_spec("smalldocs")):
     pytest.skip(reason, allow_module_level=True)
 
 SITE = ROOT / "_site"
-PAGES = [
-    SITE / "index.html",
-    SITE / "data.html",
-    *(SITE / "notebooks" / f"{path.stem}.html" for path in NOTEBOOKS),
-]
+SOURCES = [ROOT / "index.qmd", *NOTEBOOKS, *sorted(ROOT.glob("pages/*.qmd"))]
+if not load_tool("render").quarto():  # which makes slides of it, tested by themselves
+    SOURCES.append(ROOT / "slides" / "index.qmd")
+PAGES = [SITE / path.relative_to(ROOT).with_suffix(".html") for path in SOURCES]
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 

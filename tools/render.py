@@ -1,11 +1,14 @@
-"""Render the site into _site/ with Quarto, or without it with smalldocs."""
+"""Render the site, or the slides alone, with Quarto, or without it with smalldocs."""
 
 import importlib.metadata
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+from helpers.runs import RUNS, RunError, load_run
 
 ROOT = Path(__file__).resolve().parents[1]
 NO_RENDERER = 3  # the exit status where there is nothing to render with
@@ -46,16 +49,57 @@ def install_quarto():
     tried.write_text("Remove this file to let `make site` try again.\n")
 
 
+def variables():
+    """Return what the front page takes from the recorded runs, as YAML.
+
+    A test accuracy is the mean over the seeds of the last training that was judged.
+    """
+    lines = ["# Written by `make site` from the recorded runs; do not edit."]
+    for name, folder in (
+        ("baseline", "baseline"),
+        ("improved", "improving"),
+        ("large", "large"),
+    ):
+        run = load_run(folder, RUNS)
+        test = run.record["test"]
+        if isinstance(test, list):
+            judged = [row for row in test if row["step"] == test[-1]["step"]]
+            accuracy = sum(row["accuracy"] for row in judged) / len(judged)
+            history = run.history[run.history["step"] == test[-1]["step"]]
+        else:
+            accuracy, history = test["accuracy"], run.history
+        lines += [f"{name}:", f'  accuracy: "{accuracy:.1%}"']
+        lines += [f"  epochs: {history['epoch'].max()}"]
+    return "\n".join(lines) + "\n"
+
+
+def finish_smalldocs():
+    """Do what _quarto.yml asks for and smalldocs passes over."""
+    for path in ROOT.glob("notebooks/*.ipynb"):  # resources
+        shutil.copy(path, ROOT / "_site" / "notebooks")
+    for path in ROOT.glob("_site/site_libs/themes/*.css"):  # no fonts from elsewhere
+        text = path.read_text(encoding="utf-8")
+        path.write_text(re.sub(r"@import url\([^)]*\);", "", text), encoding="utf-8")
+
+
 def main():
+    what = sys.argv[1] if len(sys.argv) > 1 else "index.qmd"
+    page = ROOT / "_site" / Path(what).with_suffix(".html")
+    try:
+        (ROOT / "_variables.yml").write_text(variables(), encoding="utf-8")
+    except RunError as error:
+        raise SystemExit(f"The site was not rendered: {error}") from None
     program = quarto()
     if program is None:
         install_quarto()
         program = quarto()
     if program:
-        command = [program, "render", str(ROOT)]
+        command = [program, "render", str(ROOT if what == "index.qmd" else ROOT / what)]
     elif importlib.util.find_spec("smalldocs"):
         print("Quarto is not at hand and could not be installed: using smalldocs.")
-        command = [sys.executable, "-m", "smalldocs.cli", "render", "-q", str(ROOT)]
+        print("The slides become one page, to read and not to show.")
+        deck = Path(__file__).with_name("deck_page.py")
+        command = [sys.executable, str(deck), "render", "-q", str(ROOT)]
     else:
         print(
             "The site was not rendered: Quarto is not on the PATH, and its stand-in"
@@ -63,10 +107,13 @@ def main():
             file=sys.stderr,
         )
         raise SystemExit(NO_RENDERER)
-    shutil.rmtree(ROOT / "_site", ignore_errors=True)
+    if what == "index.qmd":
+        shutil.rmtree(ROOT / "_site", ignore_errors=True)
     if subprocess.run(command, cwd=ROOT).returncode != 0:
         raise SystemExit(f"The site was not rendered: {command[0]} failed, see above.")
-    print(f"The front page: {(ROOT / '_site' / 'index.html').as_uri()}")
+    if program is None:
+        finish_smalldocs()
+    print(f"To look at: {page.as_uri()}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,40 @@
+"""Run smalldocs, which knows neither embeds nor pauses: the slides as one page."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+from smalldocs import cli, notebook, shortcodes
+
+ROOT = Path(__file__).resolve().parents[1]
+EMBED = re.compile(r"^\{\{< embed (\S+)#(\S+?)( echo=true)? >\}\}$", re.M)
+NOTES = '::: {.callout-note collapse="true" title="For the teacher"}'
+plain_expand = shortcodes.expand
+
+
+def embedded(path, name, echo):
+    """Return the cell of a notebook with that label or id as Markdown."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    for cell in content["cells"]:
+        options, _ = notebook.cell_options(notebook.source(cell))
+        if name in (cell["id"], options.get("label")):
+            alone = json.dumps({**content, "cells": [cell]})
+            _, markdown = notebook.to_markdown(alone, {"echo": echo})
+            return markdown.replace("#cell-0", f"#cell-{name}")
+    raise SystemExit(f"{path.name} has no cell with the label or the id {name!r}.")
+
+
+def expand(text, here, *rest):
+    if "{{< embed" in text:
+        text = re.sub(r"^\. \. \.\n", "", text, flags=re.M)
+        text = text.replace("::: {.notes}", NOTES)
+        text = EMBED.sub(
+            lambda m: embedded(ROOT / m[1].lstrip("/"), m[2], bool(m[3])), text
+        )
+    return plain_expand(text, here, *rest)
+
+
+shortcodes.expand = expand
+if __name__ == "__main__":
+    sys.exit(cli.main())
