@@ -2,7 +2,13 @@
 
 from helpers.data import Cifar100, DataError, NoDataError, load_cifar100
 from helpers.exercises import check
-from helpers.figures import model_summary, plot_confusion, plot_images, plot_network
+from helpers.figures import (
+    model_summary,
+    plot_confusion,
+    plot_images,
+    plot_network,
+    set_style,
+)
 from helpers.notebooks import (
     dtype_policy,
     quiet_start,
@@ -28,6 +34,7 @@ __all__ = [
     "plot_network",
     "quiet_start",
     "run_cells",
+    "set_style",
     "system_information",
     "tidy_history",
 ]

@@ -111,7 +111,7 @@ def test_nothing_pushes_a_narrow_page_sideways(page_name, open_page):
     wide = page.evaluate(
         """() => [...document.querySelectorAll("main *")]
         .filter(e => e.getBoundingClientRect().right > innerWidth + 1)
-        .filter(e => !e.closest("pre, .cell-output-display, .table-responsive"))
+        .filter(e => !e.parentElement.closest("pre, .cell-output-display, table"))
         .map(e => e.outerHTML.slice(0, 120))"""
     )
     assert wide == []
@@ -125,6 +125,14 @@ def test_theme_follows_the_system(open_page):
         return sum(map(int, re.findall(r"\d+", colour)[:3]))
 
     assert brightness("light") > 600 > 200 > brightness("dark")
+
+
+def test_sidebar_goes_dark_with_the_page(open_page):
+    page = open_page("index.html", "dark")
+    colour = page.evaluate(
+        "getComputedStyle(document.querySelector('#quarto-sidebar')).backgroundColor"
+    )
+    assert sum(map(int, re.findall(r"\d+", colour)[:3])) < 200
 
 
 def test_search_finds_a_word_of_the_lecture(open_page):

@@ -3,9 +3,12 @@ import re
 import sys
 from types import SimpleNamespace
 
+import nbformat
+import numpy as np
 import pytest
 import yaml
 from conftest import NOTEBOOKS, ROOT, load_tool
+from PIL import Image
 
 
 @pytest.fixture
@@ -65,6 +68,14 @@ def test_renderer_says_what_it_falls_back_to(monkeypatch, tmp_path, capsys):
     assert (tmp_path / "_site" / "index.html").is_file()
 
 
+def test_front_page_has_the_figures_of_the_recorded_runs():
+    committed = (ROOT / "_variables.yml").read_text(encoding="utf-8")
+    assert committed == load_tool("render").variables()
+    used = re.findall(r"< var (\w+)\.(\w+) >", (ROOT / "index.qmd").read_text("utf-8"))
+    values = yaml.safe_load(committed)
+    assert len(used) == 5 and all(values[run][name] for run, name in used)
+
+
 def test_broken_quarto_is_not_used(monkeypatch, tmp_path):
     tool = load_tool("render")
     broken = tmp_path / "quarto"
@@ -72,6 +83,38 @@ def test_broken_quarto_is_not_used(monkeypatch, tmp_path):
     broken.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert tool.quarto() is None
+
+
+def test_student_edition_has_everything_but_the_solutions(monkeypatch, tmp_path):
+    tool = load_tool("student")
+    monkeypatch.setattr(tool, "STUDENT", tmp_path / "student")
+    monkeypatch.setattr(
+        tool.subprocess, "run", lambda command: SimpleNamespace(returncode=0)
+    )
+    with pytest.raises(SystemExit) as stopped:
+        tool.main()
+    assert stopped.value.code == 0
+    removed = 0
+    for path in NOTEBOOKS:
+        ours = nbformat.read(path, as_version=4).cells
+        theirs = nbformat.read(tmp_path / "student/notebooks" / path.name, 4).cells
+        kept = [c for c in ours if "solution" not in c.metadata.get("tags", [])]
+        assert [c.source for c in theirs] == [c.source for c in kept]
+        removed += len(ours) - len(kept)
+    assert removed > 50
+    assert not (tmp_path / "student" / "tests").exists()
+    assert (tmp_path / "student" / "helpers" / "exercises.py").is_file()
+
+
+def test_pictures_of_the_front_page_are_those_of_the_notebooks():
+    tool = load_tool("pictures")
+    for number in tool.PARTS:
+        stored = Image.open(tool.PICTURES / f"part-{number}.png").convert("RGB")
+        drawn = np.asarray(tool.part(number), float)
+        assert np.abs(np.asarray(stored, float) - drawn).mean() < 3, (
+            f"make pictures: {number}"
+        )
+    assert Image.open(tool.PICTURES / "card.png").size == (1200, 630)
 
 
 def test_conda_environment_names_the_packages_of_pyproject():

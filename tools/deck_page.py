@@ -9,7 +9,8 @@ from smalldocs import cli, notebook, shortcodes
 
 ROOT = Path(__file__).resolve().parents[1]
 EMBED = re.compile(r"^\{\{< embed (\S+)#(\S+?)( echo=true)? >\}\}$", re.M)
-NOTES = '::: {.callout-note collapse="true" title="For the teacher"}'
+NOTES = re.compile(r"^::: \{\.notes\}\n(.*?)^:::$", re.M | re.S)
+FOLDED = r"<details><summary>For the teacher</summary>\n\n\1\n</details>"
 plain_expand = shortcodes.expand
 
 
@@ -28,7 +29,7 @@ def embedded(path, name, echo):
 def expand(text, here, *rest):
     if "{{< embed" in text:
         text = re.sub(r"^\. \. \.\n", "", text, flags=re.M)
-        text = text.replace("::: {.notes}", NOTES)
+        text = NOTES.sub(FOLDED, text)
         text = EMBED.sub(
             lambda m: embedded(ROOT / m[1].lstrip("/"), m[2], bool(m[3])), text
         )

@@ -82,8 +82,7 @@ def finish_smalldocs():
         path.write_text(re.sub(r"@import url\([^)]*\);", "", text), encoding="utf-8")
 
 
-def main():
-    what = sys.argv[1] if len(sys.argv) > 1 else "index.qmd"
+def main(what="index.qmd"):
     page = ROOT / "_site" / Path(what).with_suffix(".html")
     try:
         (ROOT / "_variables.yml").write_text(variables(), encoding="utf-8")
@@ -96,8 +95,10 @@ def main():
     if program:
         command = [program, "render", str(ROOT if what == "index.qmd" else ROOT / what)]
     elif importlib.util.find_spec("smalldocs"):
-        print("Quarto is not at hand and could not be installed: using smalldocs.")
-        print("The slides become one page, to read and not to show.")
+        print(
+            "Quarto is not at hand and could not be installed: using smalldocs, which"
+            " makes one page of the slides, to read and not to show."
+        )
         deck = Path(__file__).with_name("deck_page.py")
         command = [sys.executable, str(deck), "render", "-q", str(ROOT)]
     else:
@@ -117,4 +118,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

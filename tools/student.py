@@ -10,7 +10,7 @@ from nbconvert.preprocessors import TagRemovePreprocessor
 
 ROOT = Path(__file__).resolve().parents[1]
 STUDENT = ROOT / "_student"
-LEFT_OUT = ".*", "_site", "_student", "*.egg-info", "__pycache__", "tests"
+LEFT_OUT = ".*", "_s*", "*.egg-info", "__pycache__", "tests"
 
 
 def main():
