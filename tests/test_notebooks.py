@@ -150,13 +150,16 @@ def test_exercises_have_hint_and_solution_and_the_solution_is_right(path):
         ]
         assert parts[0].source.startswith("<details><summary>Solution</summary>")
         assert parts[-1].source == "</details>"
-        assert all(c.metadata["jupyter"]["source_hidden"] for c in parts)
+        code = [c for c in parts if c.cell_type == "code"]
+        for cell in code:  # JupyterLab shows the first line of a hidden cell
+            assert all(cell.metadata["jupyter"].values())
+            assert re.match(r"# Solution\n|#\| label", cell.source)
         asked = [
             c for c in cells[start:end] if "exercise" in c.metadata.get("tags", [])
         ]
         for cell in asked:
             assert cell.outputs[0].text.startswith("Your turn")
-        said = [text for c in parts if c.cell_type == "code" for text in texts(c)]
+        said = [text for cell in code for text in texts(cell)]
         assert sum("Right.\n" in text for text in said) == len(asked)
         assert said and not any("Not yet" in text or "False" in text for text in said)
 
