@@ -149,7 +149,7 @@ def test_hints_and_solutions_open_by_keyboard(page_name, open_page):
     page = open_page(page_name)
     for name in ("Hint", "Solution"):
         summaries = page.locator("summary", has_text=name)
-        assert summaries.count() >= 3
+        assert summaries.count() >= 3, name
         content = summaries.first.locator("xpath=following-sibling::*").first
         assert not content.is_visible()
         summaries.first.focus()
