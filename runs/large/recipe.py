@@ -72,24 +72,28 @@ def muon(steps):
         adam_lr_ratio=0.03,
     )
 
-def train_large(seed, callbacks, epochs=13, batch_size=500):
+def train_large(
+    seed, callbacks, epochs=15, validation_split=VALIDATION_SPLIT
+):
     keras.utils.set_random_seed(seed)
     keras.config.set_dtype_policy(dtype_policy())
     model = build_large()
     keras.config.set_dtype_policy("float32")
+    images = round(len(x_train) * (1 - validation_split))
     model.compile(
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=0.2),
-        optimizer=muon(epochs * math.ceil(kept / batch_size)),
+        optimizer=muon(steps=epochs * math.ceil(images / 500)),
         metrics=["accuracy"],
     )
     history = model.fit(
         x_train,
         y_train_one_hot,
-        batch_size=batch_size,
+        batch_size=500,
         epochs=epochs,
-        validation_split=VALIDATION_SPLIT,
+        validation_split=validation_split,
         callbacks=callbacks,
     )
     return model, history
 
-model, history = train_large(SEED, callbacks)
+def refit_large(seed, callbacks):
+    return train_large(seed, callbacks, epochs=12, validation_split=0)
