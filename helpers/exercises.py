@@ -46,7 +46,7 @@ def _compare_numbers(answer, truth, tolerance):
     if expected.ndim == 0:
         return f"Not yet: too {direction}."
     return (
-        f"Not yet: {expected.size - len(wrong)} of {expected.size} numbers are right;"
+        f"Not yet: {expected.size - len(wrong)} of {expected.size} right;"
         f" number {first + 1} is too {direction}."
     )
 

@@ -18,7 +18,7 @@ from helpers import check
         (
             (1, 3, 4),
             (1, 2, 3),
-            "Not yet: 1 of 3 numbers are right; number 2 is too large.",
+            "Not yet: 1 of 3 right; number 2 is too large.",
         ),
         ((1, 2), (1, 2, 3), "Not yet: this is 2 numbers, expected 3 numbers."),
         (1, (1, 2), "Not yet: this is one number, expected 2 numbers."),

@@ -103,6 +103,9 @@ def test_student_edition_has_everything_but_the_solutions(monkeypatch, tmp_path)
         removed += len(ours) - len(kept)
     assert removed > 50
     assert not (tmp_path / "student" / "tests").exists()
+    for name in ("_quarto.yml", "index.qmd", "slides/index.qmd"):
+        text = (tmp_path / "student" / name).read_text("utf-8")
+        assert "teaching.qmd" not in text and ".notes" not in text
     assert (tmp_path / "student" / "helpers" / "exercises.py").is_file()
 
 

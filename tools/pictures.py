@@ -2,7 +2,6 @@
 
 import base64
 import io
-from pathlib import Path
 
 import nbformat
 from PIL import Image, ImageDraw, ImageFont, ImageOps
@@ -18,7 +17,6 @@ PARTS = {
     4: ("04-testing.ipynb", "fig-mistakes", (0, 0, 0.6, 0.5)),
     5: ("05-improving.ipynb", "fig-ablation", (0, 0, 1, 1)),
 }
-FONT = "DejaVuSans.ttf"  # matplotlib brings it
 
 
 def figure(notebook, label):
@@ -47,7 +45,7 @@ def card():
     """Return the card that other sites show with a link, 1200 by 630 pixels."""
     from matplotlib import font_manager
 
-    fonts = Path(font_manager.findfont("DejaVu Sans")).parent
+    path = font_manager.findfont("DejaVu Sans")  # matplotlib brings it
     image = Image.new("RGB", (1200, 630), "#1b3a5c")
     photographs = figure("01-data.ipynb", "fig-images").convert("RGB")
     image.paste(ImageOps.fit(photographs, (500, 630), centering=(0, 0)), (700, 0))
@@ -56,7 +54,7 @@ def card():
         ("CNN on the\nCIFAR-100 data", 72, 150),
         ("A lecture that you run:\nfive notebooks, no graphics card", 34, 380),
     ):
-        font = ImageFont.truetype(str(fonts / FONT), size)
+        font = ImageFont.truetype(path, size)
         draw.multiline_text((60, top), text, "white", font, spacing=16)
     return image
 
