@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/ready
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 
-.PHONY: help site slides student test lab notebooks pictures train improve bench lint lock clean
+.PHONY: help site slides student test data lab notebooks pictures train improve bench lint lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -21,6 +21,9 @@ student: $(READY) ## make _student/, the lecture and its pages without the solut
 
 test: $(READY) ## run all tests, and the notebooks against their stored outputs
 	@$(BIN)/python tools/test.py
+
+data: $(READY) ## bring CIFAR-100 to this machine, once
+	@$(BIN)/python -m helpers.data --download
 
 lab: $(READY) ## open JupyterLab in notebooks/
 	@$(BIN)/jupyter lab --notebook-dir=notebooks
