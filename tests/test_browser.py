@@ -35,8 +35,12 @@ def address():
         def log_message(self, *arguments):
             pass
 
+    class Server(http.server.ThreadingHTTPServer):
+        def handle_error(self, *arguments):
+            """A page that is closed cuts its connections."""
+
     handler = functools.partial(Silent, directory=SITE)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with Server(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
