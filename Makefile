@@ -51,7 +51,7 @@ lock: pyproject.toml ## renew requirements.lock (needs uv)
 		--upgrade --custom-compile-command "make lock" -o requirements.lock pyproject.toml
 
 clean: ## remove what the other commands made, but not the data and the runs
-	@rm -rf .venv _site _student .quarto .pytest_cache .ruff_cache .hypothesis notebooks/.ruff_cache *.egg-info
+	@rm -rf .venv _site _student _screenshots .quarto .pytest_cache .ruff_cache .hypothesis notebooks/.ruff_cache *.egg-info
 	@find helpers tests tools notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
 
 $(READY): requirements.lock pyproject.toml tools/setup.py
