@@ -91,8 +91,10 @@ def load_run(name, folder=RUNS):
     Raises
     ------
     RunError
-        If a file is missing, or is not the one that ``run.json`` describes.
+        If the name or that of a file leads out of `folder`, a file is missing, or is
+        not the one that ``run.json`` describes.
     """
+    _refuse_paths(name)
     run = Path(folder) / name
     advice = (
         "restore the folder from git, or record it again with `make train` or `make"
@@ -101,6 +103,7 @@ def load_run(name, folder=RUNS):
     try:
         record = json.loads((run / "run.json").read_text(encoding="utf-8"))
         files = record["files_sha256"]
+        _refuse_paths(*files)
         for file in {"history.csv", "recipe.py", *files}:
             content = (run / file).read_bytes()
             if hashlib.sha256(content).hexdigest() != files[file]:
@@ -120,8 +123,19 @@ def load_run(name, folder=RUNS):
     return Run(record, pd.read_csv(run / "history.csv"), weights)
 
 
+def _refuse_paths(*names):
+    for name in names:
+        if name in ("", ".", "..") or {"/", "\\", ":"}.intersection(name):
+            raise RunError(
+                f"{name!r} is not the name of a run or of a file in it, expected a name"
+                ' without a path, such as "baseline": give that alone.'
+            )
+
+
 def load_weights(model, run):
     """Put the weights of a recorded run into a model of the same network.
+
+    The file holds numbers alone: nothing that it contains is executed.
 
     Parameters
     ----------
@@ -133,7 +147,7 @@ def load_weights(model, run):
     Raises
     ------
     RunError
-        If the weights were not kept, or belong to another network.
+        If the weights were not kept, belong to another network, or are none.
     """
     if run.weights is None:
         raise RunError(
@@ -142,9 +156,9 @@ def load_weights(model, run):
         )
     try:
         model.load_weights(run.weights)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         raise RunError(
-            f"{run.weights} holds the weights of another network than this one of"
+            f"{run.weights} holds no weights, or those of another network than this of"
             f" {model.count_params():,} parameters: build the network of notebook 2, or"
             " record the run again with `make train`."
         ) from error

@@ -98,3 +98,10 @@ def load_script(path):
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
+
+
+def skip_module_without_site():
+    """Skip the module that is being imported where nothing can render the pages."""
+    if not (load_tool("render").quarto() or importlib.util.find_spec("smalldocs")):
+        reason = "neither Quarto nor smalldocs is at hand: the site is not tested"
+        pytest.skip(reason, allow_module_level=True)

@@ -8,7 +8,7 @@ import threading
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import ROOT, load_tool
+from conftest import ROOT, load_tool, skip_module_without_site
 
 pytest.importorskip("playwright", reason="Playwright is not installed")
 from axe_playwright_python.sync_playwright import Axe
@@ -19,6 +19,7 @@ if CHROMIUM is None:
     reason = "Chromium is not at hand: the pages are not used in a browser"
     pytest.skip(reason, allow_module_level=True)
 
+skip_module_without_site()
 SITE = ROOT / "_site"
 QUARTO = load_tool("render").quarto() is not None
 PAGES = sorted(p.relative_to(SITE).as_posix() for p in SITE.glob("**/*.html"))

@@ -96,7 +96,7 @@ def test_weights_of_another_network_are_refused():
 
     other = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
     with pytest.raises(
-        RunError, match="another network than this one of 10 parameters"
+        RunError, match="another network than this of 10 parameters"
     ):
         load_weights(other, load_run("baseline"))
 

@@ -1,5 +1,4 @@
 import base64
-import importlib.util
 import itertools
 import re
 import shutil
@@ -9,11 +8,9 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
-from conftest import NOTEBOOKS, ROOT, load_tool
+from conftest import NOTEBOOKS, ROOT, load_tool, skip_module_without_site
 
-if not (load_tool("render").quarto() or importlib.util.find_spec("smalldocs")):
-    reason = "neither Quarto nor smalldocs is at hand: the site is not tested"
-    pytest.skip(reason, allow_module_level=True)
+skip_module_without_site()
 
 SITE = ROOT / "_site"
 SOURCES = [ROOT / "index.qmd", *NOTEBOOKS, *sorted(ROOT.glob("pages/*.qmd"))]

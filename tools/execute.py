@@ -18,6 +18,14 @@ def main():
     path = Path(sys.argv[1])
     os.environ["CIFAR100_STAND_IN"] = "never"
     notebook = nbformat.read(path, as_version=4)
+    at = "before its first cell"
+
+    def remember(cell, cell_index):
+        nonlocal at
+        number = sum(c.cell_type == "code" for c in notebook.cells[: cell_index + 1])
+        lines = [x for x in cell.source.splitlines() if not x.startswith("#|")]
+        at = f"in code cell {number} ({lines[0]})"
+
     client = NotebookClient(
         notebook,
         timeout=None,
@@ -26,20 +34,26 @@ def main():
         coalesce_streams=True,
         extra_arguments=["--IPKernelApp.log_level=40"],  # errors, no hints
         resources={"metadata": {"path": str(path.parent)}},
+        on_cell_execute=remember,
+        shutdown_kernel="immediate",
     )
     start = time.perf_counter()
     try:
         client.execute()
-    except KeyboardInterrupt:
-        raise SystemExit(f"{path} is left as it was: interrupted.") from None
     except CellExecutionError as error:
         raise SystemExit(
-            f"{path} is left as it was: a cell stopped with {error.ename}:"
-            f" {error.evalue}"
+            f"{path} is left as it was: stopped {at} with {error.ename}: {error.evalue}"
         ) from None
-    except DeadKernelError:
+    except BaseException as error:
+        # nbclient answers Ctrl-C by ending the kernel, over which it then stumbles.
+        stumbled = hasattr(client, "_async_cleanup_kernel_future")
+        if stumbled or isinstance(error, KeyboardInterrupt):
+            raise SystemExit(f"{path} is left as it was: interrupted {at}.") from None
+        if not isinstance(error, DeadKernelError):
+            raise
         raise SystemExit(
-            f"{path} is left as it was: its kernel died, most often for want of memory."
+            f"{path} is left as it was: its kernel died {at}, most often for want of"
+            " memory: close other programs, and run it again."
         ) from None
     seconds = time.perf_counter() - start
     # What the executing machine adds would change with every machine.
@@ -52,8 +66,14 @@ def main():
         "language_info": {"name": "python"},
     }
     new = path.with_suffix(".new")
-    nbformat.write(notebook, new)
-    os.replace(new, path)
+    try:
+        nbformat.write(notebook, new)
+        os.replace(new, path)
+    except OSError as error:
+        new.unlink(missing_ok=True)
+        raise SystemExit(
+            f"{path} is left as it was: {error}; mend that, and run it again."
+        ) from None
     print(f"{path}: {seconds:.0f} s{_peak_memory()}")
 
 

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import importlib.util
+import os
 import re
 import shutil
 import subprocess
@@ -17,8 +18,12 @@ NO_RENDERER = 3  # the exit status where there is nothing to render with
 def quarto():
     """Return the path of a Quarto that starts, or None."""
     beside = str(Path(sys.executable).parent)
-    program = shutil.which("quarto") or shutil.which("quarto", path=beside)
-    return program if program and starts(program) else None
+    for program in (shutil.which("quarto"), shutil.which("quarto", path=beside)):
+        if program and starts(program):
+            return program
+        if program:
+            print(f"{program} does not start, so it is not used: mend or remove it.")
+    return None
 
 
 def starts(program):
@@ -82,18 +87,30 @@ def finish_smalldocs():
         path.write_text(re.sub(r"@import url\([^)]*\);", "", text), encoding="utf-8")
 
 
+def write_variables():
+    """Write _variables.yml, which git holds, as a whole or not at all."""
+    new = ROOT / "_variables.new"
+    try:
+        new.write_text(variables(), encoding="utf-8")
+        os.replace(new, ROOT / "_variables.yml")
+    finally:
+        new.unlink(missing_ok=True)
+
+
 def main(what="index.qmd"):
     page = ROOT / "_site" / Path(what).with_suffix(".html")
-    try:
-        (ROOT / "_variables.yml").write_text(variables(), encoding="utf-8")
-    except RunError as error:
-        raise SystemExit(f"The site was not rendered: {error}") from None
+    write_variables()
     program = quarto()
     if program is None:
         install_quarto()
         program = quarto()
     if program:
         command = [program, "render", str(ROOT if what == "index.qmd" else ROOT / what)]
+    elif os.environ.get("QUARTO") == "required":
+        raise SystemExit(
+            "The site was not rendered: QUARTO=required, and Quarto is not at hand and"
+            " could not be installed: install it from quarto.org."
+        )
     elif importlib.util.find_spec("smalldocs"):
         print(
             "Quarto is not at hand and could not be installed: using smalldocs, which"
@@ -118,4 +135,9 @@ def main(what="index.qmd"):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except KeyboardInterrupt:
+        raise SystemExit("Interrupted; make site starts again.") from None
+    except (RunError, OSError) as error:
+        raise SystemExit(f"The site was not rendered: {error}") from None

@@ -1,0 +1,109 @@
+"""What the lecture must not do, whatever is in a file that it opens."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from conftest import ROOT, load_tool
+
+from helpers import RunError, load_run, load_weights, quiet_start
+from helpers.runs import RUNS
+
+
+@pytest.fixture(scope="module")
+def keras():
+    with quiet_start():
+        import keras
+    return keras
+
+
+@pytest.fixture
+def harmful(keras, tmp_path):
+    """A saved model whose layer writes a file, and the path of that file."""
+    trace = tmp_path / "executed"
+    code = f"lambda x: (open({str(trace)!r}, 'w').close(), x)[1]"
+    harm = keras.layers.Lambda(eval(code))
+    model = keras.Sequential([keras.Input((4,)), harm])
+    model.save(tmp_path / "model.keras")
+    assert trace.exists(), "it does no harm, so this would test nothing"
+    trace.unlink()
+    return tmp_path / "model.keras", trace
+
+
+def test_code_in_a_saved_model_is_not_executed(keras, harmful):
+    path, trace = harmful
+    with pytest.raises(ValueError, match="arbitrary code execution"):
+        keras.saving.load_model(path)
+    assert not trace.exists()
+
+
+def test_saved_model_in_place_of_weights_is_not_executed(keras, harmful, tmp_path):
+    path, trace = harmful
+    run = tmp_path / "baseline"
+    shutil.copytree(RUNS / "baseline", run)
+    shutil.copy(path, run / "model.weights.h5")
+    record = json.loads((run / "run.json").read_text("utf-8"))
+    content = (run / "model.weights.h5").read_bytes()
+    record["files_sha256"]["model.weights.h5"] = hashlib.sha256(content).hexdigest()
+    (run / "run.json").write_text(json.dumps(record), "utf-8")
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    with pytest.raises(RunError, match="holds no weights"):
+        load_weights(model, load_run("baseline", tmp_path))
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize("name", ["../baseline", "/baseline", "a\\b", "..", "C:x", ""])
+def test_run_outside_its_folder_is_refused(name, tmp_path):
+    with pytest.raises(RunError, match="is not the name of a run"):
+        load_run(name, tmp_path)
+
+
+def test_file_outside_its_run_is_refused(tmp_path):
+    shutil.copytree(RUNS / "baseline", tmp_path / "baseline")
+    path = tmp_path / "baseline" / "run.json"
+    record = json.loads(path.read_text("utf-8"))
+    record["files_sha256"]["../../secret"] = "0" * 64
+    path.write_text(json.dumps(record), "utf-8")
+    with pytest.raises(RunError, match="secret' is not the name of a run or of a file"):
+        load_run("baseline", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("cell", "refused"),
+    [
+        ("import socket; socket.create_connection(('192.0.2.1', 9), 1)", True),
+        ("import urllib.request as r; r.urlopen('http://example.org')", True),
+        ("import pathlib; (pathlib.Path.home() / 'written').touch()", True),
+        ("import os; os.mkdir(os.path.expanduser('~/made'))", True),
+        ("import tempfile; tempfile.TemporaryFile().write(b'1')", False),
+        ("import socket; socket.socket().bind(('127.0.0.1', 0))", False),
+    ],
+)
+def test_notebooks_run_where_network_and_other_folders_are_forbidden(
+    cell, refused, tmp_path, monkeypatch
+):
+    """The way in which `make test` runs the notebooks on the stand-in refuses both."""
+    home = tmp_path.parent / "home"
+    home.mkdir(exist_ok=True)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    (tmp_path / "tmp").mkdir()
+    environment = load_tool("test").guarded(str(tmp_path / "tmp"))
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
+    nbformat.write(notebook, tmp_path / "tmp" / "some.ipynb")
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env"]
+    result = subprocess.run(
+        [*command, "-p", "no:cacheprovider", "some.ipynb"],
+        cwd=tmp_path / "tmp",
+        env={**environment, "TMPDIR": str(tmp_path / "tmp")},
+        capture_output=True,
+        text=True,
+    )
+    assert ("PermissionError" in result.stdout) == refused, result.stdout
+    assert (result.returncode != 0) == refused
+    assert not list(home.iterdir())
