@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/ready
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 
-.PHONY: help site slides student test data lab notebooks pictures train improve bench lint lock clean
+.PHONY: help site slides student test data lab notebooks pictures train improve bench repeat lint lock audit hooks clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -43,12 +43,26 @@ improve: $(READY) ## train what notebook 5 compares, in an hour, and record it i
 bench: $(READY) ## measure the training, in minutes (MODE=full: in an hour)
 	@$(BIN)/python benchmarks/run.py $(or $(MODE),quick)
 
-lint: $(READY) ## check and format-check the code and the notebooks
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+repeat: $(READY) ## train twice, and compare: with deterministic operations and without
+	@$(BIN)/python benchmarks/repeat.py
 
-lock: pyproject.toml ## renew requirements.lock (needs uv)
-	@uv pip compile -q --universal --generate-hashes --python-version 3.10 --extra dev \
-		--upgrade --custom-compile-command "make lock" -o requirements.lock pyproject.toml
+lint: $(READY) ## check the code, the notebooks and the workflows
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/zizmor --offline --quiet .github
+
+lock: $(READY) ## renew requirements.lock (RESOLUTION=lowest-direct: with the oldest versions)
+	@$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.10 --extra dev \
+		--upgrade --resolution $(or $(RESOLUTION),highest) --custom-compile-command "make lock" \
+		-o requirements.lock pyproject.toml
+
+audit: $(READY) ## look up known faults of the packages in requirements.lock
+	@$(BIN)/uv tool run pip-audit --strict --require-hashes --disable-pip -r requirements.lock
+
+hooks: $(READY) ## check before each commit, and show changes of notebooks readably
+	@$(BIN)/pre-commit install
+	@git config diff.jupyternotebook.command "$(BIN)/git-nbdiffdriver diff"
+	@git config merge.jupyternotebook.driver "$(BIN)/git-nbmergedriver merge %O %A %B %L %P"
 
 clean: ## remove what the other commands made, but not the data and the runs
 	@rm -rf .venv _site _student _screenshots .quarto .pytest_cache .ruff_cache .hypothesis notebooks/.ruff_cache *.egg-info

@@ -1,4 +1,6 @@
 import importlib.util
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -83,6 +85,27 @@ def server(small, monkeypatch):
 def notebooks():
     """The committed notebooks by file name."""
     return {path.name: nbformat.read(path, as_version=4) for path in NOTEBOOKS}
+
+
+@pytest.fixture
+def clone(tmp_path):
+    """The repository as it stands, in a folder of its own, all committed."""
+    git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    try:
+        listed = subprocess.check_output(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT,
+            text=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("git is not at hand")
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).exists():
+            (tmp_path / "clone" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, tmp_path / "clone" / name)
+    for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "All"]):
+        subprocess.run([*git, *command], cwd=tmp_path / "clone", check=True)
+    return tmp_path / "clone"
 
 
 def load_tool(name):

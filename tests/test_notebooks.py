@@ -68,6 +68,20 @@ def test_no_cell_is_skipped_or_expected_to_fail(notebooks):
             assert "NBVAL" not in cell.source.upper(), name
 
 
+@pytest.mark.hygiene
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_nothing_of_a_machine_is_stored(path):
+    """Other metadata would change with every machine and every click."""
+    notebook = nbformat.read(path, as_version=4)
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert notebook.metadata.language_info == {"name": "python"}
+    for cell in notebook.cells:
+        assert set(cell.metadata) <= {"tags", "jupyter"}, cell.source
+        assert not cell.get("attachments"), cell.source
+
+
+@pytest.mark.hygiene
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_committed_as_executed_from_top_to_bottom(path):
     cells = code_cells(nbformat.read(path, as_version=4))

@@ -95,9 +95,7 @@ def test_weights_of_another_network_are_refused():
     import keras
 
     other = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
-    with pytest.raises(
-        RunError, match="another network than this of 10 parameters"
-    ):
+    with pytest.raises(RunError, match="another network than this of 10 parameters"):
         load_weights(other, load_run("baseline"))
 
 

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import yaml
 from conftest import NOTEBOOKS, ROOT, load_tool
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from PIL import Image
 
 
@@ -132,6 +134,38 @@ def test_conda_environment_names_the_packages_of_pyproject():
     ours = importlib.metadata.requires("cifar100-lecture")
     wanted = {text for text in ours if "extra" not in text or "quarto-cli" in text}
     assert sorted(map(canonical, listed)) == sorted(map(canonical, named(wanted)))
+
+
+def test_conda_environment_gives_a_reason_for_each_package():
+    text = (ROOT / "environment.yml").read_text(encoding="utf-8")
+    lines = text.split("dependencies:\n")[1].splitlines()
+    for line in lines:
+        assert re.search(r"# \w{5}| pip:$", line), line
+
+
+def test_lock_has_a_version_in_the_range_of_every_package():
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert "://" not in lock
+    pins = [Requirement(x) for x in re.findall(r"^([\w.-]+==[^\\]+)", lock, re.M)]
+    for entry in re.split(r"^(?=[\w.-]+==)", lock, flags=re.M)[1:]:
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}\n", entry), entry
+    project = importlib.metadata.metadata("cifar100-lecture")
+    asked = map(Requirement, project.get_all("Requires-Dist"))
+    asked = [r for r in asked if not re.search("bench|site", str(r.marker))]
+    assert len(asked) > 25
+    for python in ("3.10", "3.11", "3.12", "3.13"):
+        for system in ("linux", "darwin", "win32"):
+            here = {"python_version": python, "python_full_version": f"{python}.9"}
+            here |= {"sys_platform": system, "extra": "dev"}
+            locked = {
+                canonicalize_name(pin.name): next(iter(pin.specifier)).version
+                for pin in pins
+                if not pin.marker or pin.marker.evaluate(here)
+            }
+            for requirement in asked:
+                if not requirement.marker or requirement.marker.evaluate(here):
+                    version = locked[canonicalize_name(requirement.name)]
+                    assert version in requirement.specifier, (requirement, python)
 
 
 def canonical(requirement):

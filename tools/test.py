@@ -47,7 +47,8 @@ def main():
         print("CIFAR-100 is at hand: every output of the notebooks is compared.")
     rendered = subprocess.call([sys.executable, ROOT / "tools" / "render.py"])
     pytest = [sys.executable, "-m", "pytest"]
-    nbval = ["notebooks", "--nbval-current-env", "--nbval-sanitize-with=tests/nbval.cfg"]
+    nbval = ["notebooks", "--nbval-current-env"]
+    nbval += ["--nbval-sanitize-with=tests/nbval.cfg"]
     failed = rendered not in (0, NO_RENDERER)
     failed |= subprocess.call([*pytest, "tests"], cwd=ROOT)
     for mode in modes:
