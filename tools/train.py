@@ -26,6 +26,7 @@ from helpers.runs import origin
 
 with quiet_start():
     import keras
+    import tensorflow as tf
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -93,7 +94,9 @@ def recipe():
     return "\n\n".join(cells) + "\n"
 
 
-def train(run, epochs):
+def train(run, epochs, deterministic=False):
+    if deterministic:
+        tf.config.experimental.enable_op_determinism()
     partial = run.with_name(run.name + ".partial")
     replaced = partial / "replaced"
     if replaced.exists() and not run.exists():  # killed between the two renames below
@@ -144,6 +147,7 @@ def train(run, epochs):
             },
             "parameters": model.count_params(),
             "resumed_after_epochs": recorder.resumed_after,
+            "deterministic_operations": deterministic,
         },
         "test": {"loss": round(loss, 4), "accuracy": round(accuracy, 4)},
         "seconds_per_epoch": round(
@@ -169,11 +173,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, help="the folder to record the run in")
     parser.add_argument("--epochs", type=int, required=True)
+    parser.add_argument(
+        "--deterministic",
+        action="store_true",
+        help="use TensorFlow's deterministic operations, which a GPU needs to repeat",
+    )
     arguments = parser.parse_args()
     if not sys.stdout.isatty():
         keras.config.disable_interactive_logging()
     try:
-        train(arguments.run, arguments.epochs)
+        train(arguments.run, arguments.epochs, arguments.deterministic)
     except (DataError, OSError) as error:
         raise SystemExit(f"Not trained: {error}") from None
     except KeyboardInterrupt:
