@@ -24,7 +24,14 @@ def wait_for(path, seconds=60):
     pytest.fail(f"{path.name} did not appear")
 
 
+def interruptible():
+    """Undo what a shell does to the programs that it starts in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def start(*command, **options):
+    if os.name == "posix":
+        options.setdefault("preexec_fn", interruptible)
     return subprocess.Popen(
         [sys.executable, *map(str, command)],
         stdout=subprocess.PIPE,
