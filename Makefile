@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/ready
 NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
 
-.PHONY: help site slides student test data lab notebooks pictures train improve bench repeat lint lock audit hooks clean
+.PHONY: help site slides student test data lab notebooks pictures train improve bench repeat colab lint lock audit hooks clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -45,6 +45,9 @@ bench: $(READY) ## measure the training, in minutes (MODE=full: in an hour)
 
 repeat: $(READY) ## train twice, and compare: with deterministic operations and without
 	@$(BIN)/python benchmarks/repeat.py
+
+colab: $(READY) ## give the notebooks their first cell for Colab, once repo-url is set
+	@$(BIN)/python tools/colab.py
 
 lint: $(READY) ## check the code, the notebooks and the workflows
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

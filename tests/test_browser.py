@@ -238,6 +238,7 @@ def test_hosted_services_follow_from_the_address(open_page):
     page.evaluate(re.search(r"<script>(.*)</script>", script, re.S).group(1))
     links = page.locator(".notebook-links a").evaluate_all("x => x.map(a => a.href)")
     assert links[1:] == [
+        "https://colab.research.google.com/github/some/lecture/blob/main/notebooks/01-data.ipynb",
         "https://mybinder.org/v2/gh/some/lecture/main?urlpath=lab/tree/notebooks/01-data.ipynb",
         "https://codespaces.new/some/lecture",
     ]

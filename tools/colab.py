@@ -1,0 +1,79 @@
+"""Give each notebook a first cell that sets it up on Google Colab, or take it away.
+
+Colab opens a notebook alone, so that cell needs the repository's address: repo-url in
+_quarto.yml. Where that is not set, there is no such cell.
+"""
+
+import importlib.metadata
+import os
+from pathlib import Path
+
+import nbformat
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+TAG = "colab"
+# What Colab lacks of the packages that the notebooks use; see pages/systems.qmd.
+MISSING = "graphviz-pure"
+SOURCE = """\
+#| include: false
+# Colab opens this notebook alone: bring the rest. Elsewhere, do nothing.
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+if "google.colab" in sys.modules:
+    address = "{address}"
+    lecture = Path.home() / "lecture"
+    if not lecture.exists():
+        clone = ["git", "clone", "-q", "--depth=1", address, lecture]
+        subprocess.run(clone, check=True)
+    install = [sys.executable, "-m", "pip", "install", "-q"]
+    subprocess.run([*install, "{package}"], check=True)
+    os.chdir(lecture / "notebooks")
+    sys.path.insert(0, str(lecture))"""
+
+
+def address():
+    """Return the repository's address, or None."""
+    site = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
+    return site["website"].get("repo-url")
+
+
+def source(address):
+    """Return the source of the cell."""
+    requirements = importlib.metadata.requires("cifar100-lecture")
+    package = next(x for x in requirements if x.startswith(MISSING))
+    return SOURCE.format(address=address, package=package)
+
+
+def with_cell(notebook, address):
+    """Return the notebook with the cell, or without it if there is no address."""
+    cells = [c for c in notebook.cells if TAG not in c.metadata.get("tags", [])]
+    if address:
+        first = next(i for i, c in enumerate(cells) if c.cell_type == "code")
+        metadata = {"tags": [TAG]}
+        cell = nbformat.v4.new_code_cell(source(address), id=TAG, metadata=metadata)
+        cells.insert(first, cell)
+    code = (cell for cell in cells if cell.cell_type == "code")
+    for number, cell in enumerate(code, start=1):  # as if it had been executed, too
+        cell.execution_count = number
+        for output in cell.outputs:
+            if "execution_count" in output:
+                output.execution_count = number
+    notebook.cells = cells
+    return notebook
+
+
+def main():
+    for path in sorted(ROOT.glob("notebooks/*.ipynb")):
+        notebook = with_cell(nbformat.read(path, as_version=4), address())
+        new = path.with_suffix(".new")
+        nbformat.write(notebook, new)
+        os.replace(new, path)
+    print(f"Address: {address() or 'none, so no cell for Colab'}.")
+
+
+if __name__ == "__main__":
+    main()
