@@ -131,3 +131,30 @@ def test_arithmetic_is_that_of_the_network():
 
 def test_matrix_product_is_measured(benchmark):
     assert 1e8 < benchmark.matrix_product_speed() < 1e15
+
+
+def test_training_repeats_itself():
+    """What the page on systems says of two trainings, by the last `make repeat`."""
+    path = ROOT / "benchmarks" / "repeat.json"
+    results = json.loads(path.read_text(encoding="utf-8"))
+    tool = load_script(ROOT / "benchmarks" / "repeat.py")
+    assert set(results["ways"]) == set(tool.WAYS)
+    for way in results["ways"].values():
+        assert way == tool.summary(way["runs"])
+        assert way["same_history"] and way["same_weights"]
+        assert len(way["runs"]) == tool.TURNS >= 2
+        assert all(len(run["history"]) == tool.EPOCHS for run in way["runs"])
+    plain, deterministic = (way["fastest_epoch"] for way in results["ways"].values())
+    assert results["deterministic_over_plain"] == round(deterministic / plain, 2)
+    assert re.fullmatch(r"[0-9a-f]{40}", results["commit"]), "a clean commit"
+
+
+@pytest.mark.parametrize("changed", ["history", "weights_sha256"])
+def test_training_that_does_not_repeat_itself_is_found(changed):
+    run = {"epoch_seconds": [3.0], "history": [{"loss": "4.2"}], "weights_sha256": "a"}
+    tool = load_script(ROOT / "benchmarks" / "repeat.py")
+    same = tool.summary([run, dict(run)])
+    assert same["same_history"] and same["same_weights"]
+    other = tool.summary([run, {**run, changed: "other"}])
+    assert other["same_history"] == (changed != "history")
+    assert other["same_weights"] == (changed != "weights_sha256")

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -55,11 +56,11 @@ def install_quarto():
 
 
 def variables():
-    """Return what the front page takes from the recorded runs, as YAML.
+    """Return what the pages take from the records, as YAML.
 
     A test accuracy is the mean over the seeds of the last training that was judged.
     """
-    lines = ["# Written by `make site` from the recorded runs; do not edit."]
+    lines = ["# Written by `make site` from runs/ and benchmarks/; do not edit."]
     for name, folder in (
         ("baseline", "baseline"),
         ("improved", "improving"),
@@ -75,6 +76,8 @@ def variables():
             accuracy, history = test["accuracy"], run.history
         lines += [f"{name}:", f'  accuracy: "{accuracy:.1%}"']
         lines += [f"  epochs: {history['epoch'].max()}"]
+    repeat = json.loads((ROOT / "benchmarks" / "repeat.json").read_text("utf-8"))
+    lines += ["repeat:", f"  ratio: {repeat['deterministic_over_plain']}"]
     return "\n".join(lines) + "\n"
 
 
