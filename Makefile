@@ -43,7 +43,7 @@ improve: $(READY) ## train what notebook 5 compares, in an hour, and record it i
 bench: $(READY) ## measure the training, in minutes (MODE=full: in an hour)
 	@$(BIN)/python benchmarks/run.py $(or $(MODE),quick)
 
-repeat: $(READY) ## train twice, and compare: with deterministic operations and without
+repeat: $(READY) ## train again and again, and compare: with deterministic operations and without
 	@$(BIN)/python benchmarks/repeat.py
 
 colab: $(READY) ## give the notebooks their first cell for Colab, once repo-url is set
