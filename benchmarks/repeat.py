@@ -1,8 +1,8 @@
 """Does a training repeat itself, and what do deterministic operations cost?
 
-Two epochs of `make train`, in turn as it is and with TensorFlow's
-deterministic operations. Histories are compared to their last printed digit, weights
-bit by bit, and repeat.json is replaced when all is done.
+Two epochs of `make train`, in turn as it is and with TensorFlow's deterministic
+operations. Histories are compared to their last printed digit, weights bit by bit, and
+repeat.json is replaced when all is done.
 """
 
 import csv

@@ -76,7 +76,8 @@ def variables():
             accuracy, history = test["accuracy"], run.history
         lines += [f"{name}:", f'  accuracy: "{accuracy:.1%}"']
         lines += [f"  epochs: {history['epoch'].max()}"]
-    repeat = json.loads((ROOT / "benchmarks" / "repeat.json").read_text("utf-8"))
+    path = RUNS.parent / "benchmarks" / "repeat.json"
+    repeat = json.loads(path.read_text(encoding="utf-8"))
     lines += ["repeat:", f"  ratio: {repeat['deterministic_over_plain']}"]
     return "\n".join(lines) + "\n"
 
