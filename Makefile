@@ -68,9 +68,15 @@ hooks: $(READY) ## check before each commit, and show changes of notebooks reada
 	@git config merge.jupyternotebook.driver "$(BIN)/git-nbmergedriver merge %O %A %B %L %P"
 
 clean: ## remove what the other commands made, but not the data and the runs
+	@if [ -x $(BIN)/pre-commit ]; then $(BIN)/pre-commit uninstall >/dev/null 2>&1; fi; \
+		for kind in diff merge; do git config --remove-section $$kind.jupyternotebook 2>/dev/null; done; true
 	@rm -rf .venv _site _student _screenshots .quarto .pytest_cache .ruff_cache .hypothesis notebooks/.ruff_cache *.egg-info
 	@find helpers tests tools notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
 
+# A folder that was moved, or a .venv whose Python is gone, is set up anew.
+ifneq ($(shell $(BIN)/python -c "print(open('.venv/made-for').readline().strip(), end='')" 2>/dev/null),$(CURDIR))
+.PHONY: $(READY)
+endif
 $(READY): requirements.lock pyproject.toml tools/setup.py
 	@command -v $(PYTHON) >/dev/null || \
 		{ echo "$(PYTHON) was not found: install Python 3.10 to 3.13, or name it, as in PYTHON=python3.11 make site." >&2; exit 1; }

@@ -81,3 +81,5 @@ if __name__ == "__main__":
         main()
     except KeyboardInterrupt:
         raise SystemExit("Interrupted; the last results stay.") from None
+    except OSError as error:
+        raise SystemExit(f"Not recorded: {error}; the last results stay.") from None

@@ -234,3 +234,5 @@ if __name__ == "__main__":
         raise SystemExit(
             "Interrupted; the last results stay, or the new ones lack the rest."
         ) from None
+    except OSError as error:
+        raise SystemExit(f"Not recorded: {error}; the last results stay.") from None

@@ -94,8 +94,7 @@ def load_run(name, folder=RUNS):
         If the name or that of a file leads out of `folder`, a file is missing, or is
         not the one that ``run.json`` describes.
     """
-    _refuse_paths(name)
-    run = Path(folder) / name
+    run = _inside(folder, name)
     advice = (
         "restore the folder from git, or record it again with `make train` or `make"
         " improve`."
@@ -103,9 +102,8 @@ def load_run(name, folder=RUNS):
     try:
         record = json.loads((run / "run.json").read_text(encoding="utf-8"))
         files = record["files_sha256"]
-        _refuse_paths(*files)
         for file in {"history.csv", "recipe.py", *files}:
-            content = (run / file).read_bytes()
+            content = _inside(run, file).read_bytes()
             if hashlib.sha256(content).hexdigest() != files[file]:
                 raise RunError(
                     f"{run / file} is truncated or was changed, expected the file that"
@@ -115,6 +113,8 @@ def load_run(name, folder=RUNS):
         raise RunError(
             f"{error.filename} is missing from the recorded run: {advice}"
         ) from None
+    except OSError as error:
+        raise RunError(f"the recorded run cannot be read, {error}: {advice}") from None
     except (ValueError, KeyError, TypeError):
         raise RunError(
             f"{run / 'run.json'} is not a whole record of a run: {advice}"
@@ -123,13 +123,15 @@ def load_run(name, folder=RUNS):
     return Run(record, pd.read_csv(run / "history.csv"), weights)
 
 
-def _refuse_paths(*names):
-    for name in names:
-        if name in ("", ".", "..") or {"/", "\\", ":"}.intersection(name):
-            raise RunError(
-                f"{name!r} is not the name of a run or of a file in it, expected a name"
-                ' without a path, such as "baseline": give that alone.'
-            )
+def _inside(folder, name):
+    """Return the path of what a folder holds by this name, and nowhere else."""
+    path = Path(folder) / name
+    if path.resolve().parent != Path(folder).resolve():
+        raise RunError(
+            f"{path} leads out of {folder}, expected something in that folder: give its"
+            ' name alone, such as "baseline".'
+        )
+    return path
 
 
 def load_weights(model, run):

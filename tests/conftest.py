@@ -1,4 +1,5 @@
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -87,14 +88,22 @@ def notebooks():
     return {path.name: nbformat.read(path, as_version=4) for path in NOTEBOOKS}
 
 
+def git_environment():
+    """Return an environment in which git knows neither its user nor its caller."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    return {**kept, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+
+
 @pytest.fixture
 def clone(tmp_path):
     """The repository as it stands, in a folder of its own, all committed."""
     git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org"]
+    own = git_environment()
     try:
         listed = subprocess.check_output(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
             cwd=ROOT,
+            env=own,
             text=True,
         )
     except (OSError, subprocess.CalledProcessError):
@@ -104,7 +113,7 @@ def clone(tmp_path):
             (tmp_path / "clone" / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, tmp_path / "clone" / name)
     for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "All"]):
-        subprocess.run([*git, *command], cwd=tmp_path / "clone", check=True)
+        subprocess.run([*git, *command], cwd=tmp_path / "clone", env=own, check=True)
     return tmp_path / "clone"
 
 

@@ -8,7 +8,7 @@ import sys
 import nbformat
 import pytest
 import yaml
-from conftest import ROOT
+from conftest import ROOT, git_environment
 
 WORKFLOWS = sorted(ROOT.glob(".github/workflows/*.yml"))
 posix = pytest.mark.skipif(os.name != "posix", reason="the hooks need make")
@@ -18,7 +18,7 @@ posix = pytest.mark.skipif(os.name != "posix", reason="the hooks need make")
 def hooked(clone):
     """A clone in which the hooks are set up, and a way to run a command in it."""
     (clone / ".venv").symlink_to(sys.prefix)
-    environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "PAGER": "cat"}
+    environment = git_environment()
     environment["PRE_COMMIT_HOME"] = str(clone.parent / "pre-commit")
     for who in ("AUTHOR", "COMMITTER"):
         environment |= {f"GIT_{who}_NAME": "x", f"GIT_{who}_EMAIL": "x@example.org"}

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import nbformat
@@ -129,7 +130,7 @@ def test_interrupted_rendering_leaves_a_clean_tree(clone, tmp_path):
     beside = "notebooks/01-data.html index.html pages/data.html slides/index.html"
     script = f"""[ "$1" = render ] || exit 0
         mkdir -p notebooks/01-data_files site_libs; touch site_libs/a {beside}
-        echo x > {tmp_path}/pid; exec sleep 600"""
+        echo x > '{tmp_path}/pid'; exec sleep 600"""
     environment = fake_quarto(tmp_path / "bin", script)
     render = clone / "tools" / "render.py"
     process = start(render, cwd=clone, env=environment, start_new_session=True)
@@ -160,7 +161,7 @@ def test_interrupted_tests_leave_a_clean_tree(clone, tmp_path):
 
 
 @posix
-def test_interrupted_setup_is_started_again(tmp_path, monkeypatch):
+def test_interrupted_setup_does_not_pass_for_a_whole_one(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         process, folder = start_setup(tmp_path, PIP_INDEX_URL=address)
@@ -191,6 +192,7 @@ def start_setup(tmp_path, **environment):
     lock = f"no-such-package==1.0 --hash=sha256:{digest}\n"
     (folder / "requirements.lock").write_text(lock)
     settings = {"PIP_CONFIG_FILE": os.devnull, "PIP_EXTRA_INDEX_URL": ""}
+    settings["NO_PROXY"] = "*"
     process = start(
         folder / "tools" / "setup.py",
         env={**os.environ, **settings, **environment},
@@ -203,10 +205,17 @@ def start_setup(tmp_path, **environment):
 def test_broken_quarto_is_said_and_not_used(tmp_path, monkeypatch, capsys):
     environment = fake_quarto(tmp_path, "exit 3")
     monkeypatch.setenv("PATH", environment["PATH"])
+    monkeypatch.setenv("QUARTO", "required")
     tool = load_tool("render")
-    assert tool.quarto() != str(tmp_path / "quarto")
+    monkeypatch.setattr(tool.sys, "executable", str(tmp_path / "bin" / "python"))
+    monkeypatch.setattr(tool, "install_quarto", lambda: None)
+    monkeypatch.setattr(tool, "write_variables", lambda: None)
+    with pytest.raises(SystemExit, match="The site was not rendered"):
+        tool.main()
     said = capsys.readouterr().out
-    assert f"{tmp_path}/quarto does not start, so it is not used: mend or rem" in said
+    assert said == (
+        f"{tmp_path}/quarto does not start, so it is not used: mend or remove it.\n"
+    )
 
 
 @posix
@@ -222,20 +231,23 @@ def test_site_that_must_be_of_quarto_is_not_made_without_it(tmp_path, monkeypatc
 
 
 def test_taken_port_is_said_and_passed_over(tmp_path):
+    own = ("HOME", "USERPROFILE", "IPYTHONDIR", "JUPYTER_CONFIG_DIR")
+    own += ("JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         lab = start(
             *["-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"],
             *[f"--port={port}", "--notebook-dir=.", "--LabApp.news_url="],
             cwd=tmp_path,
+            env={**os.environ, **dict.fromkeys(own, str(tmp_path))},
         )
+        enough = threading.Timer(60, lab.kill)
+        enough.start()
         said = ""
-        try:
-            for line in lab.stdout:
-                said += line
-                if "is running at" in line or "already in use" in line:
-                    break
-        finally:
-            lab.terminate()
-            lab.communicate(timeout=60)
+        for line in lab.stdout:
+            said += line
+            if "is running at" in line or "already in use" in line:
+                lab.terminate()
+        lab.wait()
+        enough.cancel()
     assert f"The port {port} is already in use, trying another port." in said

@@ -13,8 +13,8 @@ from helpers import NoDataError
 from helpers.data import data_folder
 from helpers.notebooks import cell_sources, run_cells
 
-# The only cells whose outputs are not compared, because they cannot repeat: the first
-# line of each. Anything else that cannot repeat has to be rounded or left out.
+# The only cells whose outputs are not compared, because they differ from machine to
+# machine: the first line of each. Anything else that does is rounded or left out.
 NOT_COMPARED = {
     "01-data.ipynb": ["system_information()"],
     "02-model.ipynb": [],

@@ -1,5 +1,7 @@
 import importlib.metadata
 import re
+import shutil
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -54,6 +56,50 @@ def test_failing_command_is_one_sentence(setup, message, sentence):
     program = f"import sys; sys.exit({message!r})"
     with pytest.raises(SystemExit, match=sentence):
         setup.run(sys.executable, "-c", program)
+
+
+@pytest.mark.parametrize("line", [0, 1], ids=["folder", "Python"])
+def test_venv_of_another_folder_or_python_is_made_anew(setup, line, monkeypatch):
+    made_for = setup.VENV / "made-for"
+    setup.VENV.mkdir()
+    lines = setup.MADE_FOR.splitlines()
+    lines[line] += "x"
+    made_for.write_text("\n".join(lines) + "\n")
+    (setup.VENV / "old").touch()
+    monkeypatch.setattr(setup.subprocess, "call", lambda *_, **options: 0)
+    setup.main()
+    assert made_for.read_text() == setup.MADE_FOR
+    assert not (setup.VENV / "old").exists()
+    (setup.VENV / "kept").touch()
+    setup.main()
+    assert (setup.VENV / "kept").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no make")
+def test_moved_folder_is_set_up_again(tmp_path):
+    """What is installed holds the path of the folder."""
+    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    tools, program = tmp_path / "tools", tmp_path / ".venv" / "bin" / "python"
+    tools.mkdir()
+    program.parent.mkdir(parents=True)
+    program.symlink_to(sys.executable)
+    (tools / "setup.py").write_text("print('set up')")
+    (tools / "render.py").write_text("print('rendered')")
+    (tmp_path / ".venv" / "ready").touch()
+
+    def make(path):
+        made_for = f"{path}\n3.11.7\n"
+        (tmp_path / ".venv" / "made-for").write_text(made_for)
+        command = ["make", f"PYTHON={sys.executable}", "site"]
+        return subprocess.check_output(command, cwd=tmp_path, text=True).split("\n")
+
+    assert make(tmp_path.resolve()) == ["rendered", ""]
+    assert make("/somewhere/else") == ["set up", "rendered", ""]
+    program.unlink()
+    program.symlink_to("gone")
+    with pytest.raises(subprocess.CalledProcessError):  # our set-up makes no new one
+        make(tmp_path.resolve())
 
 
 def test_renderer_says_what_it_falls_back_to(monkeypatch, tmp_path, capsys):
@@ -123,7 +169,7 @@ def test_conda_environment_names_the_packages_of_pyproject():
 
     conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     *packages, pip = conda["dependencies"]
-    listed = named([*packages, *pip["pip"]]) - {"python=3.11", "pip", "make", "-e ."}
+    listed = named([*packages, *pip["pip"]]) - {"python=3.11", "pip", "-e ."}
     ours = importlib.metadata.requires("cifar100-lecture")
     wanted = {text for text in ours if "extra" not in text or "quarto-cli" in text}
     assert sorted(map(canonical, listed)) == sorted(map(canonical, named(wanted)))

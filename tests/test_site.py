@@ -3,6 +3,7 @@ import itertools
 import re
 import shutil
 import subprocess
+import sys
 from urllib.parse import unquote, urlsplit
 
 import nbformat
@@ -56,6 +57,20 @@ def test_links_inside_the_site_lead_somewhere(page):
             assert unquote(parts.fragment) in ids, f"{page.name}: {link}"
         followed += 1
     assert followed > 5
+
+
+def test_address_of_the_repository_makes_the_links(clone):
+    config = clone / "_quarto.yml"
+    text = config.read_text("utf-8")
+    text, lines = re.subn(r"# (repo-(url|actions):)", r"\1", text)
+    config.write_text(text, "utf-8")
+    assert lines == 2, "set already"
+    command = [sys.executable, clone / "tools" / "render.py"]
+    subprocess.run(command, check=True, capture_output=True)
+    page = soup(clone / "_site" / "notebooks" / "01-data.html")
+    links = [link["href"] for link in page.select("a.toc-action")]
+    source = "https://github.com/OWNER/REPOSITORY/blob/main/notebooks/01-data.ipynb"
+    assert source in links, "pages/links.html makes the other links of it"
 
 
 @each_page

@@ -4,6 +4,7 @@ The file is replaced only when every cell has run. Afterwards the time and the p
 the kernel's resident memory are printed, as the operating system accounts for it.
 """
 
+import asyncio
 import os
 import sys
 import time
@@ -15,6 +16,8 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 
 def main():
+    if sys.platform == "win32":  # or Jupyter warns that it cannot use the other loop
+        asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())
     path = Path(sys.argv[1])
     os.environ["CIFAR100_STAND_IN"] = "never"
     notebook = nbformat.read(path, as_version=4)
@@ -24,7 +27,7 @@ def main():
         nonlocal at
         number = sum(c.cell_type == "code" for c in notebook.cells[: cell_index + 1])
         lines = [x for x in cell.source.splitlines() if not x.startswith("#|")]
-        at = f"in code cell {number} ({lines[0]})"
+        at = f"in code cell {number} ({lines[0] if lines else ''})"
 
     client = NotebookClient(
         notebook,

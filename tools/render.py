@@ -18,13 +18,13 @@ NO_RENDERER = 3  # the exit status where there is nothing to render with
 
 def quarto():
     """Return the path of a Quarto that starts, or None."""
+    return next(filter(starts, installed()), None)
+
+
+def installed():
+    """Return the paths of Quarto, whether it starts or not: on the PATH, in .venv."""
     beside = str(Path(sys.executable).parent)
-    for program in (shutil.which("quarto"), shutil.which("quarto", path=beside)):
-        if program and starts(program):
-            return program
-        if program:
-            print(f"{program} does not start, so it is not used: mend or remove it.")
-    return None
+    return filter(None, (shutil.which("quarto"), shutil.which("quarto", path=beside)))
 
 
 def starts(program):
@@ -106,6 +106,8 @@ def main(what="index.qmd"):
     write_variables()
     program = quarto()
     if program is None:
+        for broken in installed():
+            print(f"{broken} does not start, so it is not used: mend or remove it.")
         install_quarto()
         program = quarto()
     if program:

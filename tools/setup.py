@@ -1,6 +1,6 @@
 """Make .venv from requirements.lock; stop with one sentence where that cannot work.
 
-Run by the Makefile with whatever Python is there, so it keeps to plain old syntax.
+Run by the Makefile with whatever Python is there, so it keeps to the syntax of 3.6.
 """
 
 import shutil
@@ -12,6 +12,12 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 LOG = VENV / "setup.log"
 NEEDED_GB = 4  # what .venv and the downloads take, with some room
+# A .venv holds the path of its folder and is of one Python: another one starts afresh.
+MADE_FOR = f"{ROOT}\n{sys.version.split()[0]}\n"
+
+
+WINDOWS = sys.platform == "win32"
+ANOTHER = "py -3.11 tools\\setup.py" if WINDOWS else "PYTHON=python3.11 make site"
 
 
 def stop(sentence):
@@ -48,12 +54,25 @@ def run(*command, stdout=None):
     stop(f"it failed; the messages are in {LOG.relative_to(ROOT)}.")
 
 
+def usable(python):
+    """Return whether .venv is of this folder and this Python, and starts."""
+    try:
+        same = (VENV / "made-for").read_text() == MADE_FOR
+        return same and subprocess.call([str(python), "-c", ""]) == 0
+    except OSError:
+        return False
+
+
 def main():
     if not (3, 10) <= sys.version_info[:2] <= (3, 13):
         stop(
             f"this is Python {sys.version.split()[0]}, expected 3.10 to 3.13; name"
-            " another one, as in PYTHON=python3.11 make site."
+            f" another one, as in {ANOTHER}."
         )
+    python = VENV / ("Scripts" if WINDOWS else "bin") / "python"
+    if VENV.exists() and not usable(python):
+        print("Removing .venv: it is broken, or of another folder or Python ...")
+        shutil.rmtree(str(VENV))
     free = shutil.disk_usage(str(ROOT)).free / 1e9
     if not VENV.exists() and free < NEEDED_GB:
         stop(
@@ -63,8 +82,8 @@ def main():
     print(
         "Setting up .venv from requirements.lock (some minutes, once) ...", flush=True
     )
-    python = VENV / ("Scripts" if sys.platform == "win32" else "bin") / "python"
     VENV.mkdir(exist_ok=True)
+    (VENV / "made-for").write_text(MADE_FOR)
     LOG.write_text("")
     run(sys.executable, "-m", "venv", VENV)
     pip = [python, "-m", "pip", "install", "--disable-pip-version-check"]

@@ -26,7 +26,7 @@ def guarded(folder):
     """
     own = ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "KERAS_HOME", "MPLCONFIGDIR")
     return {
-        **os.environ,
+        **{k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")},
         **dict.fromkeys(own, folder),
         "PYTHONPATH": str(ROOT / "tests" / "guard"),
         "CIFAR100_STAND_IN": "always",
@@ -34,6 +34,8 @@ def guarded(folder):
 
 
 def main():
+    if not (ROOT / "tests").exists():
+        raise SystemExit("This edition for students has no tests: use the whole one.")
     modes = ["--nbval", "--nbval-lax"]
     os.environ["CIFAR100_STAND_IN"] = "never"
     try:
