@@ -78,7 +78,8 @@ def variables():
         lines += [f"  epochs: {history['epoch'].max()}"]
     path = RUNS.parent / "benchmarks" / "repeat.json"
     repeat = json.loads(path.read_text(encoding="utf-8"))
-    lines += ["repeat:", f"  ratio: {repeat['deterministic_over_plain']}"]
+    ratio = repeat["deterministic_over_plain"]
+    lines += ["repeat:", f'  ratio: "{ratio:.2f}"']
     return "\n".join(lines) + "\n"
 
 
