@@ -1,4 +1,5 @@
 import importlib.metadata
+import os
 import re
 import shutil
 import subprocess
@@ -88,14 +89,17 @@ def test_moved_folder_is_set_up_again(tmp_path):
     (tools / "render.py").write_text("print('rendered')")
     (tmp_path / ".venv" / "ready").touch()
 
+    alone = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLA"))}
+
     def make(path):
         made_for = f"{path}\n3.11.7\n"
         (tmp_path / ".venv" / "made-for").write_text(made_for)
         command = ["make", f"PYTHON={sys.executable}", "site"]
-        return subprocess.check_output(command, cwd=tmp_path, text=True).split("\n")
+        said = subprocess.check_output(command, cwd=tmp_path, env=alone, text=True)
+        return said.splitlines()
 
-    assert make(tmp_path.resolve()) == ["rendered", ""]
-    assert make("/somewhere/else") == ["set up", "rendered", ""]
+    assert make(tmp_path.resolve()) == ["rendered"]
+    assert make("/somewhere/else") == ["set up", "rendered"]
     program.unlink()
     program.symlink_to("gone")
     with pytest.raises(subprocess.CalledProcessError):  # our set-up makes no new one
