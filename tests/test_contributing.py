@@ -54,7 +54,7 @@ def test_hooks_let_a_good_commit_pass(hooked):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"source": "x=1"}, "ruff format...*Failed"),
+        ({"source": "x=1"}, r"ruff format\.+Failed"),
         ({"execution_count": 7}, "test_committed_as_executed"),
         (
             {"outputs": [nbformat.v4.new_output("stream", name="stderr", text="oh")]},
@@ -73,7 +73,7 @@ def test_hooks_stop_a_bad_commit(changes, said, hooked):
     change(clone / "notebooks" / "01-data.ipynb", **changes)
     status, output = run("git", "commit", "-qam", "Bad")
     assert status != 0
-    assert re.search(said.replace("...*", r"\.+"), output), output
+    assert re.search(said, output), output
     assert run("git", "log", "--oneline")[1].count("\n") == 1
 
 
@@ -89,8 +89,7 @@ def test_change_of_a_notebook_is_readable(hooked):
 
 def steps(workflow):
     for job in workflow["jobs"].values():
-        for step in job["steps"]:
-            yield job, step
+        yield from job["steps"]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
@@ -100,7 +99,7 @@ def test_what_a_workflow_runs_can_be_run_by_hand(path):
     targets = set(re.findall(r"^([a-z]+):.*## ", makefile, re.M))
     readme = (ROOT / "README.md").read_text("utf-8")
     runs = 0
-    for _, step in steps(yaml.safe_load(path.read_text("utf-8"))):
+    for step in steps(yaml.safe_load(path.read_text("utf-8"))):
         if "run" in step and "GH_TOKEN" not in step.get("env", {}):
             runs += 1
             for line in step["run"].splitlines():

@@ -1,5 +1,6 @@
 import ast
 import json
+import re
 import subprocess
 import sys
 
@@ -143,11 +144,14 @@ def test_recorded_steps_are_those_of_the_notebook(improve):
     assert run.history.groupby(["step", "seed"])["epoch"].max().eq(5).all()
 
 
-def test_the_test_images_judge_the_choice_from_all_its_seeds(improve):
+def test_the_test_images_judge_the_choice_and_what_the_page_admits(improve, notebooks):
     test = load_run("improving").record["test"]
     choice = [name for tag, name, _ in improve.sections() if tag == "step"][-1]
     seeds = [row["seed"] for row in test if row["step"] == choice]
     assert seeds == list(improve.SEEDS_OF_THE_CHOICE)
+    prose = " ".join(cell.source for cell in notebooks[improve.NOTEBOOK].cells)
+    admitted = set(re.findall(r'"([^"]+)", was judged as well', prose))
+    assert {row["step"] for row in test} == {choice} | admitted
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="needs Keras 3.13")

@@ -14,8 +14,6 @@ LOG = VENV / "setup.log"
 NEEDED_GB = 4  # what .venv and the downloads take, with some room
 # A .venv holds the path of its folder and is of one Python: another one starts afresh.
 MADE_FOR = f"{ROOT}\n{sys.version.split()[0]}\n"
-
-
 WINDOWS = sys.platform == "win32"
 ANOTHER = "py -3.11 tools\\setup.py" if WINDOWS else "PYTHON=python3.11 make site"
 

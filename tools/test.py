@@ -35,7 +35,9 @@ def guarded(folder):
 
 def main():
     if not (ROOT / "tests").exists():
-        raise SystemExit("This edition for students has no tests: use the whole one.")
+        raise SystemExit(
+            "The student edition has no tests: run them in the whole repository."
+        )
     modes = ["--nbval", "--nbval-lax"]
     os.environ["CIFAR100_STAND_IN"] = "never"
     try:
