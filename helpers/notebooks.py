@@ -1,45 +1,49 @@
-"""Start quietly, and share what a notebook defines with the other notebooks."""
+"""Start Keras quietly, and share what one notebook defines with the others."""
 
 import contextlib
 import linecache
 import os
-from importlib.metadata import version
 from pathlib import Path
-
-import pandas as pd
-from IPython.utils.sysinfo import get_sys_info
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 
 
 @contextlib.contextmanager
 def quiet_start():
-    """Import Keras without TensorFlow's messages, and train without its pauses.
+    """Import Keras without the messages that TensorFlow writes when it starts.
 
-    TensorFlow writes messages about processors and drivers to the error stream of the
-    process, below Python, before its own ``TF_CPP_MIN_LOG_LEVEL`` takes effect. Errors
-    are raised as ever.
+    They are about processors and drivers, and go to the error stream of the process,
+    below Python. Errors are raised as ever, and whatever is written later is shown.
+    """
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+        import keras
 
-    Its input pipelines tune themselves in a thread that sleeps for up to a minute, and
-    when an epoch ends, ``fit`` waits until that thread wakes up. Images in memory need
-    no tuning, so it is off from here on; the batches are the same.
+        keras.ops.zeros(1)  # the last messages come with the first computation
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def train_without_pauses():
+    """Switch off the autotuning of TensorFlow's input pipelines in this process.
+
+    A thread that tunes them sleeps for up to a minute, and when an epoch ends, ``fit``
+    waits until it wakes up. Images in memory need no tuning; the batches are the same.
 
     References
     ----------
     https://www.tensorflow.org/api_docs/python/tf/data/experimental/AutotuneOptions
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    kept = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-    tf.data.experimental.AutotuneOptions.enabled = False
+        tf.data.experimental.AutotuneOptions.enabled = False
 
 
 def dtype_policy():
@@ -63,21 +67,40 @@ def dtype_policy():
     return "mixed_bfloat16" if fast else "float32"
 
 
+def versions():
+    """Return the versions that decide the numbers: Python, Keras, its engine, NumPy.
+
+    Returns
+    -------
+    dict of str
+        The version by name; the engine's name is that of Keras' backend.
+    """
+    import importlib
+    import platform
+
+    import keras
+
+    names = (keras.backend.backend(), "keras", "numpy")
+    found = {name: importlib.import_module(name).__version__ for name in names}
+    return {"python": platform.python_version(), **found}
+
+
 def system_information():
-    """Return what a reader needs to know of the machine to repeat the results.
+    """Return what a reader needs to know of the machine to reproduce the results.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each of IPython's facts about the system, without the paths of this
-        machine, and for the version of each package that decides the numbers.
+        A row for each fact: the system, the number of cores, and the version of each
+        package that decides the numbers. No path of this machine is among them.
     """
-    system = get_sys_info()
-    facts = {
-        name: system[name] for name in ("ipython_version", "platform", "sys_version")
-    }
-    facts["cores"] = os.cpu_count()
-    for package in ("tensorflow", "keras", "numpy", "pandas", "matplotlib", "seaborn"):
+    import platform
+    from importlib.metadata import version
+
+    import pandas as pd
+
+    facts = {"platform": platform.platform(), "cores": os.cpu_count(), **versions()}
+    for package in ("pandas", "matplotlib", "seaborn", "ipython"):
         facts[package] = version(package)
     return pd.DataFrame({"value": facts})
 
@@ -122,8 +145,8 @@ def cell_sources(notebook, *tags):
 def run_cells(notebook, *tags, **names):
     """Run the cells of a notebook that carry one of the tags; return what they define.
 
-    This is how a network has one definition: notebook 2 holds the lecture's, notebooks
-    3 and 4, ``make train`` and ``make bench`` take it from there.
+    This is how a network has one definition: notebook 2 holds the lecture's, and
+    notebooks 3 and 4 and ``make record`` take it from there.
 
     Parameters
     ----------
