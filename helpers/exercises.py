@@ -4,16 +4,16 @@ import numpy as np
 
 
 def check(answer, truth, tolerance=0.0):
-    """Print whether an answer is right, or what is wrong with it, but not the answer.
+    """Print whether an answer is right and, if not, in what way it is wrong.
 
     Parameters
     ----------
     answer : str, number, or sequence of numbers
-        What the reader thinks; None if there is no answer yet.
+        The reader's answer; None if there is none yet.
     truth : str, number, or sequence of numbers
-        What is right, computed beside the question.
+        The right answer, computed next to the question.
     tolerance : float, default 0.0
-        How far a number may be from the truth, in its unit.
+        The largest distance that a number may have from the truth, in its unit.
     """
     if answer is None:
         print("Your turn: replace None.")
@@ -27,7 +27,7 @@ def _compare_text(answer, truth):
     if not isinstance(answer, str):
         return 'Not yet: expected a text in quotation marks, such as "apple".'
     same = answer.strip().lower().replace(" ", "_") == truth.lower().replace(" ", "_")
-    return "Right." if same else "Not yet: it is another one."
+    return "Right." if same else "Not yet: another name is right."
 
 
 def _compare_numbers(answer, truth, tolerance):

@@ -12,9 +12,9 @@ from IPython.utils.capture import capture_output
 
 
 def set_style():
-    """Give the figures that follow one look: white ground, a light grid, safe colours.
+    """Set the style of all later figures: white background, light grid, safe colours.
 
-    The palette can be told apart by colour-blind readers.
+    Colour-blind readers can tell the colours of the palette apart.
 
     References
     ----------
@@ -39,7 +39,7 @@ def plot_images(images, titles, columns=5, size=1.5):
     titles : sequence of str
         n titles; underscores become spaces.
     columns : int, default 5
-        Images in a row.
+        Images per row.
     size : float, default 1.5
         Width of an image in inches.
 
@@ -51,7 +51,7 @@ def plot_images(images, titles, columns=5, size=1.5):
     Raises
     ------
     ValueError
-        If the images have another shape, or there is not one title for each.
+        If the images have another shape, or there is not one title per image.
     """
     images = np.asarray(images)
     if not (images.ndim == 3 or (images.ndim == 4 and images.shape[-1] == 3)):
@@ -62,7 +62,7 @@ def plot_images(images, titles, columns=5, size=1.5):
     if not len(images) == len(titles) > 0:
         raise ValueError(
             f"there are {len(images)} images and {len(titles)} titles, expected at"
-            " least one and as many of the one as of the other: pass a title an image."
+            " least one image and as many titles: pass one title per image."
         )
     rows = -(-len(images) // columns)
     figure, axes = plt.subplots(
@@ -110,7 +110,7 @@ def plot_confusion(true, predicted, names):
     if len(true) != len(predicted):
         raise ValueError(
             f"there are {len(true)} true and {len(predicted)} predicted labels,"
-            " expected as many: pass the labels of the same images."
+            " expected equally many: pass the labels of the same images."
         )
     labels = [name.replace("_", " ") for name in names]
     percent = pd.crosstab(true, predicted, normalize="index").mul(100)
@@ -133,8 +133,8 @@ def plot_confusion(true, predicted, names):
 def model_summary(model):
     """Return what ``model.summary()`` prints, as plain text of fixed width.
 
-    In a notebook, ``summary()`` itself writes coloured HTML that follows the width of
-    the window, and stores terminal codes beside it.
+    In a notebook, ``summary()`` itself writes coloured HTML that adapts to the width of
+    the window, and stores terminal codes with it.
 
     Parameters
     ----------
@@ -159,8 +159,8 @@ def model_summary(model):
 def plot_network(model):
     """Draw a Keras model as a diagram of its layers and their shapes.
 
-    It is what ``keras.utils.plot_model`` draws, also where the program Graphviz is not
-    installed: the package graphviz-pure lays the graph out, alike on every system.
+    The diagram is that of ``keras.utils.plot_model``, but does not need the program
+    Graphviz: the package graphviz-pure lays it out, in the same way on every system.
 
     Parameters
     ----------

@@ -16,12 +16,12 @@ def draw_stand_in(n_train, n_test):
     """Return labelled patterns in the shapes of CIFAR-100, the same on every call.
 
     A superclass is a pattern at one of five frequencies, a class is its colour, so a
-    network can learn them. Position, turn, brightness and noise vary by image.
+    network can learn them. Position, rotation, brightness and noise vary by image.
 
     Parameters
     ----------
     n_train, n_test : int
-        How many images to draw; classes come equally often if a multiple of 100.
+        Numbers of images; for multiples of 100, all classes are equally frequent.
 
     Returns
     -------

@@ -27,7 +27,7 @@ from helpers import check
         ([1, 0], np.eye(2), "Not yet: this is 2 numbers, expected 2 times 2 numbers."),
         ("maple_tree", "maple_tree", "Right."),
         (" Maple tree", "maple_tree", "Right."),
-        ("oak", "maple_tree", "Not yet: it is another one."),
+        ("oak", "maple_tree", "Not yet: another name is right."),
         (7, "oak", 'Not yet: expected a text in quotation marks, such as "apple".'),
     ],
 )
