@@ -3,6 +3,9 @@
 import contextlib
 import linecache
 import os
+import platform
+from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
@@ -33,9 +36,6 @@ def train_without_pauses():
 
     A thread that tunes them sleeps for up to a minute, and when an epoch ends, ``fit``
     waits until it wakes up. Images in memory need no tuning; the batches are the same.
-
-    References
-    ----------
     https://www.tensorflow.org/api_docs/python/tf/data/experimental/AutotuneOptions
     """
     import keras
@@ -52,12 +52,9 @@ def dtype_policy():
     Returns
     -------
     str
-        "mixed_bfloat16" where the processor has instructions for products of numbers
-        of 16 bits and says so (Linux, AMX or AVX-512), else "float32".
-
-    References
-    ----------
-    https://keras.io/api/mixed_precision/
+        "mixed_bfloat16" where the processor has instructions for products of 16-bit
+        numbers and says so (Linux, AMX or AVX-512), else "float32"; see
+        https://keras.io/api/mixed_precision/.
     """
     try:
         flags = Path("/proc/cpuinfo").read_text().split()
@@ -68,78 +65,47 @@ def dtype_policy():
 
 
 def versions():
-    """Return the versions that decide the numbers: Python, Keras, its engine, NumPy.
-
-    Returns
-    -------
-    dict of str
-        The version by name; the engine's name is that of Keras' backend.
-    """
-    import importlib
-    import platform
-
+    """Return the versions of Python, Keras, its engine and NumPy, by name."""
     import keras
 
     names = (keras.backend.backend(), "keras", "numpy")
-    found = {name: importlib.import_module(name).__version__ for name in names}
+    found = {name: import_module(name).__version__ for name in names}
     return {"python": platform.python_version(), **found}
 
 
 def system_information():
-    """Return what a reader needs to know of the machine to reproduce the results.
+    """Return a table of the system and of the versions that decide the numbers.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each fact: the system, the number of cores, and the version of each
-        package that decides the numbers. No path of this machine is among them.
+        A row for each fact. No path of this machine is among them.
     """
-    import platform
-    from importlib.metadata import version
-
     import pandas as pd
 
     facts = {"platform": platform.platform(), "cores": os.cpu_count(), **versions()}
-    for package in ("pandas", "matplotlib", "seaborn", "ipython"):
+    for package in ("pandas", "matplotlib", "seaborn"):
         facts[package] = version(package)
     return pd.DataFrame({"value": facts})
 
 
 def cell_sources(notebook, *tags):
-    """Return the source of each code cell of a notebook that carries one of the tags.
-
-    Parameters
-    ----------
-    notebook : str
-        A file in ``notebooks/``, such as "02-model.ipynb".
-    *tags : str
-        The tags.
-
-    Returns
-    -------
-    list of str
-        The sources, from top to bottom.
-
-    Raises
-    ------
-    ValueError
-        If no code cell of the notebook carries one of the tags.
-    """
+    """Return the sources of a notebook's code cells that carry one of the tags."""
     import nbformat  # takes longer than all other imports together, seldom needed
 
     cells = nbformat.read(NOTEBOOKS / notebook, as_version=4).cells
     tagged = [
-        (cell.source, cell.metadata.get("tags", []))
+        (cell.source, set(tags).intersection(cell.metadata.get("tags", [])))
         for cell in cells
         if cell.cell_type == "code"
     ]
-    for tag in tags:
-        if not any(tag in its_tags for _, its_tags in tagged):
-            raise ValueError(
-                f"{notebook} has no code cell with the tag {tag!r}: give the tag to the"
-                " cells to run."
-            )
-    return [source for source, its_tags in tagged if set(tags).intersection(its_tags)]
+    missing = set(tags).difference(*(found for _, found in tagged))
+    if missing:
+        raise ValueError(
+            f"{notebook} has no code cell tagged {' or '.join(sorted(missing))},"
+            " expected one or more: give the tag to the cells to run."
+        )
+    return [source for source, found in tagged if found]
 
 
 def run_cells(notebook, *tags, **names):
@@ -150,8 +116,10 @@ def run_cells(notebook, *tags, **names):
 
     Parameters
     ----------
-    notebook, *tags : str
-        As in `cell_sources`.
+    notebook : str
+        A file in ``notebooks/``, such as "02-model.ipynb".
+    *tags : str
+        The tags of the cells, which run from top to bottom.
     **names
         Names that exist before the first of them runs.
 
@@ -159,6 +127,11 @@ def run_cells(notebook, *tags, **names):
     -------
     dict
         All names after the last of them, with their values.
+
+    Raises
+    ------
+    ValueError
+        If no code cell of the notebook carries one of the tags.
     """
     for number, source in enumerate(cell_sources(notebook, *tags), start=1):
         place = f"{notebook}, cell {number} tagged {' or '.join(tags)}"

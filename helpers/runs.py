@@ -21,12 +21,12 @@ class Run(NamedTuple):
     Attributes
     ----------
     record : dict
-        What was trained, on which machine, with which versions, and the test result:
-        the content of ``run.json``, as ``runs/schema.json`` describes it.
+        The content of ``run.json``: what was trained, where, and the test result. Its
+        entries are described in ``runs/schema.json``.
     history : pandas.DataFrame
         A row for each epoch, counted from 1: the metrics and the seconds.
     weights : pathlib.Path or None
-        The trained weights, for `load_weights`; None where they were not kept.
+        The file of the trained weights, for Keras; None where they were not kept.
     """
 
     record: dict
@@ -34,7 +34,7 @@ class Run(NamedTuple):
     weights: Path | None
 
 
-def load_run(name, folder=RUNS):
+def load_run(name):
     """Return one recorded training, after checking its files.
 
     Parameters
@@ -42,143 +42,80 @@ def load_run(name, folder=RUNS):
     name : str
         A training, such as "improving/weight-decay-425", or a group that holds just
         one, such as "baseline".
-    folder : path-like, optional
-        Where the groups are; by default ``runs/`` of the repository.
 
     Returns
     -------
     Run
-        The record, the history and the weights.
+        The record, the history and the file of weights.
 
     Raises
     ------
     RunError
-        If the name leads out of `folder` or stands for several trainings, or if a file
-        is missing or is not the one that ``run.json`` describes.
+        If the name stands for several trainings, or if a file is missing or is not the
+        one that ``run.json`` describes.
     """
-    path = _inside(folder, name)
-    if "/" not in name:
-        trainings = _trainings(path)
-        if len(trainings) != 1:
-            raise RunError(
-                f"{path} holds {len(trainings)} trainings, expected one: name one, such"
-                f' as "{name}/{trainings[0].name}", or use load_runs.'
-            )
-        (path,) = trainings
-    return _read(path)
+    if "/" in name:
+        return _read(RUNS / name)
+    trainings = _trainings(name)
+    if len(trainings) > 1:
+        raise RunError(
+            f"{name} holds {len(trainings)} trainings, expected one: name one, such as"
+            f' "{name}/{trainings[0].name}", or use load_runs.'
+        )
+    return _read(trainings[0])
 
 
-def load_runs(name, folder=RUNS):
-    """Return all recorded trainings of a group as two tables.
-
-    Parameters
-    ----------
-    name : str
-        The group, such as "improving".
-    folder : path-like, optional
-        Where the groups are; by default ``runs/`` of the repository.
+def load_runs(group):
+    """Return all recorded trainings of a group, such as "improving", as two tables.
 
     Returns
     -------
     trainings : pandas.DataFrame
-        A row for each training. The columns are the entries of ``run.json``, with
-        nested ones as "test.accuracy"; "seconds" is the sum over the epochs.
-    history : pandas.DataFrame
-        A row for each epoch, with the step and the seed of its training.
+        A row for each training. The columns are the entries of ``run.json``, nested
+        ones as in "test.accuracy"; "seconds" is the sum over the epochs.
+    epochs : pandas.DataFrame
+        A row for each epoch of each history, with the step and the seed.
 
     Raises
     ------
     RunError
-        As in `load_run`.
+        If there is none, or a file is missing or not as recorded.
     """
-    runs = [_read(path) for path in _trainings(_inside(folder, name))]
+    runs = [_read(path) for path in _trainings(group)]
     runs.sort(key=lambda run: (run.record["number"], run.record["seed"]))
     trainings = pd.json_normalize([run.record for run in runs])
     trainings["seconds"] = [run.history["seconds"].sum() for run in runs]
-    history = pd.concat(
-        [
-            run.history.assign(step=run.record["step"], seed=run.record["seed"])
-            for run in runs
-        ],
-        ignore_index=True,
-    )
-    return trainings, history
+    labels = ("step", "seed")
+    histories = [r.history.assign(**{x: r.record[x] for x in labels}) for r in runs]
+    return trainings, pd.concat(histories, ignore_index=True)
 
 
 def _trainings(group):
     """Return the folders of a group, without those that are still unfinished."""
-    found = sorted(path.parent for path in group.glob("*/run.json"))
+    found = sorted(p.parent for p in RUNS.glob(f"{group}/*/run.json"))
     found = [path for path in found if not path.suffix]
     if not found:
-        raise RunError(f"{group} holds no run.json, expected trainings: {ADVICE}")
+        raise RunError(f"{RUNS / group} holds no training, expected one: {ADVICE}")
     return found
-
-
-def _inside(folder, name):
-    """Return the path that a name has in a folder, and nowhere else."""
-    path, folder = Path(folder) / name, Path(folder)
-    if folder.resolve() not in path.resolve().parents or ".." in Path(name).parts:
-        raise RunError(
-            f"{path} leads out of {folder}, expected something in that folder: give its"
-            ' name alone, such as "baseline".'
-        )
-    return path
 
 
 def _read(path):
     """Return a training from its folder, if every file is as recorded."""
     try:
         record = json.loads((path / "run.json").read_text(encoding="utf-8"))
-        files = record["files_sha256"]
-        for file in {"history.csv", *files}:
-            content = _inside(path, file).read_bytes()
-            if hashlib.sha256(content).hexdigest() != files[file]:
-                raise RunError(
-                    f"{path / file} is truncated or was changed, expected the file that"
-                    f" run.json describes: {ADVICE}"
-                )
-    except OSError as error:
+        expected = record["files_sha256"]
+        kept = ["history.csv", *({"model.weights.h5"} & set(expected))]
+        for name in kept:
+            content = (path / name).read_bytes()
+            if hashlib.sha256(content).hexdigest() != expected[name]:
+                raise ValueError(f"{name} is truncated or was changed")
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
-            f"the recorded training in {path} cannot be read ({error}): {ADVICE}"
+            f"{path} is not a whole record of a training"
+            f" ({type(error).__name__}: {error}): {ADVICE}"
         ) from None
-    except (ValueError, KeyError, TypeError):
-        raise RunError(
-            f"{path / 'run.json'} is not a whole record of a training: {ADVICE}"
-        ) from None
-    weights = path / "model.weights.h5" if "model.weights.h5" in files else None
+    weights = path / "model.weights.h5" if len(kept) > 1 else None
     return Run(record, pd.read_csv(path / "history.csv"), weights)
-
-
-def load_weights(model, run):
-    """Put the weights of a recorded training into a model of the same network.
-
-    The file holds numbers alone: nothing that it contains is executed.
-
-    Parameters
-    ----------
-    model : keras.Model
-        The network, built; its weights are replaced.
-    run : Run
-        From `load_run`.
-
-    Raises
-    ------
-    RunError
-        If the weights were not kept, belong to another network, or are none.
-    """
-    if run.weights is None:
-        raise RunError(
-            "the run has kept no weights, expected a run with model.weights.h5: load"
-            " the run baseline, or train the network again."
-        )
-    try:
-        model.load_weights(run.weights)
-    except (ValueError, OSError) as error:
-        raise RunError(
-            f"{run.weights} holds no weights, or those of another network than this of"
-            f" {model.count_params():,} parameters: build the network of notebook 2, or"
-            " record the run again with `make record`."
-        ) from error
 
 
 def tidy_history(history):
@@ -199,25 +136,19 @@ def tidy_history(history):
     Raises
     ------
     ValueError
-        If the history has no metric with its validation value, or is of several
-        trainings.
+        If a metric has no validation value, or the rows are of several trainings.
     """
     wide = pd.DataFrame(history)
     metrics = [name for name in wide if f"val_{name}" in wide]
-    if not metrics:
+    if not metrics or ("epoch" in wide and wide["epoch"].duplicated().any()):
         raise ValueError(
-            f"the history has the columns {list(wide)}, expected a metric and its"
-            " val_ column: pass the history of a fit with validation images."
-        )
-    if "epoch" in wide and wide["epoch"].duplicated().any():
-        raise ValueError(
-            "the history has several rows for one epoch, expected those of a single"
-            " training: select one first, by its step and seed."
+            f"the history has {len(wide)} rows and the columns {list(wide)}, expected"
+            " a metric and its val_ column, once per epoch: pass the history of one fit"
+            " with validation images."
         )
     wide["epoch"] = range(1, len(wide) + 1)
     columns = [prefix + metric for metric in metrics for prefix in ("", "val_")]
     tidy = wide.melt("epoch", columns, "metric")
     validation = tidy["metric"].str.startswith("val_")
-    split = validation.map({False: "training", True: "validation"})
-    tidy.insert(2, "split", split)
+    tidy.insert(2, "split", validation.map({False: "training", True: "validation"}))
     return tidy.assign(metric=tidy["metric"].str.removeprefix("val_"))
