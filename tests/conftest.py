@@ -11,7 +11,6 @@ import pytest
 
 from helpers import NoDataError, load_cifar100
 from helpers.data import FILES
-from helpers.data.archives import PICKLES
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb"))
