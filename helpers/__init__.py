@@ -1,40 +1,24 @@
-"""What the notebooks of the lecture share; see the docstring of each function."""
+"""What the notebooks of the lecture share; see the docstring of each function.
 
-from helpers.data import Cifar100, DataError, NoDataError, load_cifar100
-from helpers.exercises import check
-from helpers.figures import (
-    model_summary,
-    plot_confusion,
-    plot_images,
-    plot_network,
-    set_style,
-)
-from helpers.notebooks import (
-    dtype_policy,
-    quiet_start,
-    run_cells,
-    system_information,
-)
-from helpers.runs import Run, RunError, load_run, load_weights, tidy_history
+A module is imported when one of its names is first used, so that a cell waits only for
+what it needs.
+"""
 
-__all__ = [
-    "Cifar100",
-    "DataError",
-    "NoDataError",
-    "Run",
-    "RunError",
-    "check",
-    "dtype_policy",
-    "load_cifar100",
-    "load_run",
-    "load_weights",
-    "model_summary",
-    "plot_confusion",
-    "plot_images",
-    "plot_network",
-    "quiet_start",
-    "run_cells",
-    "set_style",
-    "system_information",
-    "tidy_history",
-]
+from importlib import import_module
+
+_NAMES = {
+    "data": "Cifar100 DataError NoDataError load_cifar100",
+    "exercises": "check",
+    "figures": "model_summary plot_confusion plot_images plot_network set_style",
+    "notebooks": "dtype_policy quiet_start run_cells system_information"
+    " train_without_pauses",
+    "runs": "Run RunError load_run load_runs tidy_history",
+}
+__all__ = sorted(" ".join(_NAMES.values()).split())
+
+
+def __getattr__(name):
+    for module, names in _NAMES.items():
+        if name in names.split():
+            return getattr(import_module(f"helpers.{module}"), name)
+    raise AttributeError(f"module 'helpers' has no attribute {name!r}")

@@ -34,8 +34,10 @@ def _compare_numbers(answer, truth, tolerance):
     expected = np.asarray(truth, dtype=float)
     try:
         given = np.asarray(answer, dtype=float)
-    except (TypeError, ValueError):
-        return "Not yet: expected " + _form(expected) + "."
+    except (TypeError, ValueError, OverflowError):
+        given = np.array(np.nan)
+    if np.isnan(given).any():
+        return f"Not yet: expected {_form(expected)}."
     if given.shape != expected.shape:
         return f"Not yet: this is {_form(given)}, expected {_form(expected)}."
     wrong = np.flatnonzero(~(np.abs(given - expected) <= tolerance))

@@ -12,12 +12,8 @@ from IPython.utils.capture import capture_output
 
 
 def set_style():
-    """Set the style of all later figures: white background, light grid, safe colours.
+    """Set the style of all later figures: white, a light grid, colour-blind safe.
 
-    Colour-blind readers can tell the colours of the palette apart.
-
-    References
-    ----------
     https://seaborn.pydata.org/tutorial/color_palettes.html
     """
     sns.set_theme(
@@ -59,10 +55,10 @@ def plot_images(images, titles, columns=5, size=1.5):
             f"images have shape {images.shape}, expected (n, height, width) or"
             " (n, height, width, 3): pass a batch, such as x_train[:25]."
         )
-    if not len(images) == len(titles) > 0:
+    if not len(images) == len(titles) > 0 or columns < 1:
         raise ValueError(
-            f"there are {len(images)} images and {len(titles)} titles, expected at"
-            " least one image and as many titles: pass one title per image."
+            f"there are {len(images)} images, {len(titles)} titles and {columns}"
+            " columns, expected at least one of each: pass one title per image."
         )
     rows = -(-len(images) // columns)
     figure, axes = plt.subplots(
@@ -101,20 +97,16 @@ def plot_confusion(true, predicted, names):
         If a number has no name, or the two have different lengths.
     """
     true, predicted = np.ravel(true), np.ravel(predicted)
-    for what, labels in (("true", true), ("predicted", predicted)):
-        if len(labels) and not 0 <= labels.min() <= labels.max() < len(names):
-            raise ValueError(
-                f"{what} labels run from {labels.min()} to {labels.max()}, expected 0"
-                f" to {len(names) - 1}: pass the names that belong to these labels."
-            )
-    if len(true) != len(predicted):
+    both = np.concatenate([true, predicted])
+    numbers = range(len(names))
+    if len(true) != len(predicted) or not set(both.tolist()) <= set(numbers):
         raise ValueError(
-            f"there are {len(true)} true and {len(predicted)} predicted labels,"
-            " expected equally many: pass the labels of the same images."
+            f"there are {len(true)} true and {len(predicted)} predicted labels from"
+            f" {both.min()} to {both.max()}, expected equally many, all of them whole"
+            f" numbers from 0 to {len(names) - 1}: pass the labels of the same images."
         )
     labels = [name.replace("_", " ") for name in names]
     percent = pd.crosstab(true, predicted, normalize="index").mul(100)
-    numbers = range(len(names))
     percent = percent.reindex(index=numbers, columns=numbers, fill_value=0)
     figure, ax = plt.subplots(figsize=(9, 8), layout="constrained")
     sns.heatmap(
@@ -131,24 +123,10 @@ def plot_confusion(true, predicted, names):
 
 
 def model_summary(model):
-    """Return what ``model.summary()`` prints, as plain text of fixed width.
+    """Return what ``model.summary()`` prints, as plain text 76 characters wide.
 
-    In a notebook, ``summary()`` itself writes coloured HTML that adapts to the width of
-    the window, and stores terminal codes with it.
-
-    Parameters
-    ----------
-    model : keras.Model
-        A built model.
-
-    Returns
-    -------
-    str
-        The table, 76 characters wide.
-
-    References
-    ----------
-    https://keras.io/api/models/model/#summary-method
+    In a notebook, ``summary()`` itself writes coloured HTML that follows the width of
+    the window, and stores terminal codes beside it.
     """
     lines = []
     with capture_output():  # or rich, which draws the table, adds an empty output
@@ -157,38 +135,15 @@ def model_summary(model):
 
 
 def plot_network(model):
-    """Draw a Keras model as a diagram of its layers and their shapes.
+    """Return a diagram of a Keras model's layers and their shapes, as a PNG image.
 
-    The diagram is that of ``keras.utils.plot_model``, but does not need the program
-    Graphviz: the package graphviz-pure lays it out, in the same way on every system.
-
-    Parameters
-    ----------
-    model : keras.Model
-        A built model.
-
-    Returns
-    -------
-    IPython.display.Image
-        The diagram, as PNG.
-
-    Raises
-    ------
-    RuntimeError
-        If the package graphviz-pure is not installed.
-
-    References
-    ----------
+    It is what ``keras.utils.plot_model`` draws, also where the program Graphviz is not
+    installed: the package graphviz-pure lays the graph out, alike on every system.
     https://keras.io/api/utils/model_plotting_utils/
     """
     from keras.utils import model_to_dot
 
-    program = shutil.which("graphviz-pure", path=sysconfig.get_path("scripts"))
-    if program is None:
-        raise RuntimeError(
-            "graphviz-pure was not found beside this Python, expected as one of the"
-            " packages of requirements.lock: install it with pip."
-        )
     graph = model_to_dot(model, show_shapes=True, dpi=72)
     graph.set_ranksep("0.3")
+    program = shutil.which("graphviz-pure", path=sysconfig.get_path("scripts"))
     return Image(graph.create_png(prog=program))

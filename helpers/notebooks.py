@@ -1,45 +1,49 @@
-"""Start quietly, and share what a notebook defines with the other notebooks."""
+"""Start Keras quietly, and share what one notebook defines with the others."""
 
 import contextlib
 import linecache
 import os
+import platform
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-
-import pandas as pd
-from IPython.utils.sysinfo import get_sys_info
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 
 
 @contextlib.contextmanager
 def quiet_start():
-    """Import Keras without TensorFlow's messages, and train without its pauses.
+    """Import Keras without the messages that TensorFlow writes when it starts.
 
-    TensorFlow writes messages about processors and drivers to the error stream of the
-    process, below Python, before its own ``TF_CPP_MIN_LOG_LEVEL`` takes effect. Errors
-    are raised as ever.
-
-    Its input pipelines tune themselves in a thread that sleeps for up to a minute, and
-    when an epoch ends, ``fit`` waits until that thread wakes up. Images in memory need
-    no tuning, so it is off from here on; the batches are the same.
-
-    References
-    ----------
-    https://www.tensorflow.org/api_docs/python/tf/data/experimental/AutotuneOptions
+    They are about processors and drivers, and go to the error stream of the process,
+    below Python. Errors are raised as ever, and whatever is written later is shown.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     kept = os.dup(2)
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
     try:
-        import tensorflow as tf
-
         yield
+        import keras
+
+        keras.ops.zeros(1)  # the last messages come with the first computation
     finally:
         os.dup2(kept, 2)
         os.close(kept)
-    tf.data.experimental.AutotuneOptions.enabled = False
+
+
+def train_without_pauses():
+    """Switch off the autotuning of TensorFlow's input pipelines in this process.
+
+    A thread that tunes them sleeps for up to a minute, and when an epoch ends, ``fit``
+    waits until it wakes up. Images in memory need no tuning; the batches are the same.
+    https://www.tensorflow.org/api_docs/python/tf/data/experimental/AutotuneOptions
+    """
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.data.experimental.AutotuneOptions.enabled = False
 
 
 def dtype_policy():
@@ -48,12 +52,9 @@ def dtype_policy():
     Returns
     -------
     str
-        "mixed_bfloat16" where the processor has instructions for products of numbers
-        of 16 bits and says so (Linux, AMX or AVX-512), else "float32".
-
-    References
-    ----------
-    https://keras.io/api/mixed_precision/
+        "mixed_bfloat16" where the processor has instructions for products of 16-bit
+        numbers and says so (Linux, AMX or AVX-512), else "float32"; see
+        https://keras.io/api/mixed_precision/.
     """
     try:
         flags = Path("/proc/cpuinfo").read_text().split()
@@ -63,72 +64,62 @@ def dtype_policy():
     return "mixed_bfloat16" if fast else "float32"
 
 
+def versions():
+    """Return the versions of Python, Keras, its engine and NumPy, by name."""
+    import keras
+
+    names = (keras.backend.backend(), "keras", "numpy")
+    found = {name: import_module(name).__version__ for name in names}
+    return {"python": platform.python_version(), **found}
+
+
 def system_information():
-    """Return what a reader needs to know of the machine to repeat the results.
+    """Return a table of the system and of the versions that decide the numbers.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each of IPython's facts about the system, without the paths of this
-        machine, and for the version of each package that decides the numbers.
+        A row for each fact. No path of this machine is among them.
     """
-    system = get_sys_info()
-    facts = {
-        name: system[name] for name in ("ipython_version", "platform", "sys_version")
-    }
-    facts["cores"] = os.cpu_count()
-    for package in ("tensorflow", "keras", "numpy", "pandas", "matplotlib", "seaborn"):
+    import pandas as pd
+
+    facts = {"platform": platform.platform(), "cores": os.cpu_count(), **versions()}
+    for package in ("pandas", "matplotlib", "seaborn"):
         facts[package] = version(package)
     return pd.DataFrame({"value": facts})
 
 
 def cell_sources(notebook, *tags):
-    """Return the source of each code cell of a notebook that carries one of the tags.
+    """Return the sources of a notebook's code cells that carry one of the tags."""
+    import nbformat  # takes longer than all other imports together, seldom needed
+
+    cells = nbformat.read(NOTEBOOKS / notebook, as_version=4).cells
+    tagged = [
+        (cell.source, set(tags).intersection(cell.metadata.get("tags", [])))
+        for cell in cells
+        if cell.cell_type == "code"
+    ]
+    missing = set(tags).difference(*(found for _, found in tagged))
+    if missing:
+        raise ValueError(
+            f"{notebook} has no code cell tagged {' or '.join(sorted(missing))},"
+            " expected one or more: give the tag to the cells to run."
+        )
+    return [source for source, found in tagged if found]
+
+
+def run_cells(notebook, *tags, **names):
+    """Run the cells of a notebook that carry one of the tags; return what they define.
+
+    This is how a network has one definition: notebook 2 holds the lecture's, and
+    notebooks 3 and 4 and ``make record`` take it from there.
 
     Parameters
     ----------
     notebook : str
         A file in ``notebooks/``, such as "02-model.ipynb".
     *tags : str
-        The tags.
-
-    Returns
-    -------
-    list of str
-        The sources, from top to bottom.
-
-    Raises
-    ------
-    ValueError
-        If no code cell of the notebook carries one of the tags.
-    """
-    import nbformat  # takes longer than all other imports together, seldom needed
-
-    cells = nbformat.read(NOTEBOOKS / notebook, as_version=4).cells
-    tagged = [
-        (cell.source, cell.metadata.get("tags", []))
-        for cell in cells
-        if cell.cell_type == "code"
-    ]
-    for tag in tags:
-        if not any(tag in its_tags for _, its_tags in tagged):
-            raise ValueError(
-                f"{notebook} has no code cell with the tag {tag!r}: give the tag to the"
-                " cells to run."
-            )
-    return [source for source, its_tags in tagged if set(tags).intersection(its_tags)]
-
-
-def run_cells(notebook, *tags, **names):
-    """Run the cells of a notebook that carry one of the tags; return what they define.
-
-    This is how a network has one definition: notebook 2 holds the lecture's, notebooks
-    3 and 4, ``make train`` and ``make bench`` take it from there.
-
-    Parameters
-    ----------
-    notebook, *tags : str
-        As in `cell_sources`.
+        The tags of the cells, which run from top to bottom.
     **names
         Names that exist before the first of them runs.
 
@@ -136,6 +127,11 @@ def run_cells(notebook, *tags, **names):
     -------
     dict
         All names after the last of them, with their values.
+
+    Raises
+    ------
+    ValueError
+        If no code cell of the notebook carries one of the tags.
     """
     for number, source in enumerate(cell_sources(notebook, *tags), start=1):
         place = f"{notebook}, cell {number} tagged {' or '.join(tags)}"

@@ -1,71 +1,32 @@
-"""Read the recorded training runs in ``runs/``, and reshape a training's history."""
+"""Read the recorded trainings in ``runs/``, and reshape a training's history."""
 
 import hashlib
 import json
-import os
-import platform
-import subprocess
-from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
 RUNS = Path(__file__).resolve().parents[1] / "runs"
-
-
-def origin():
-    """Return where a measured number comes from.
-
-    Returns
-    -------
-    dict
-        ``commit``, marked "-dirty" if files differ from it, or "unknown"; ``machine``:
-        its processor, the number of its cores, its system; ``versions`` of Python,
-        TensorFlow, Keras and NumPy.
-    """
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        result = subprocess.run(command, cwd=RUNS, capture_output=True, text=True)
-        commit = result.stdout.strip() or "unknown"
-    except OSError:  # no git
-        commit = "unknown"
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        processor = next(x.split(":")[1].strip() for x in lines if "model name" in x)
-    except (OSError, StopIteration):
-        processor = platform.processor() or platform.machine()
-    return {
-        "commit": commit,
-        "machine": {
-            "processor": processor,
-            "cores": os.cpu_count(),
-            "system": platform.platform(),
-        },
-        "versions": {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("tensorflow", "keras", "numpy")},
-        },
-    }
+ADVICE = "restore the folder from git, or record it again with `make record`."
 
 
 class RunError(Exception):
-    """A recorded run cannot be used; the message says why and what to do."""
+    """A recorded training cannot be used; the message says why and what to do."""
 
 
 class Run(NamedTuple):
-    """A recorded training run.
+    """A recorded training.
 
     Attributes
     ----------
     record : dict
-        What was run, on which machine, with which versions, and the test result; the
-        content of ``run.json``.
+        The content of ``run.json``: what was trained, where, and the test result. Its
+        entries are described in ``runs/schema.json``.
     history : pandas.DataFrame
-        A row for each epoch, as `tidy_history` takes it, and its seconds; where the
-        record is of several trainings, also the step and the seed.
+        A row for each epoch, counted from 1: the metrics and the seconds.
     weights : pathlib.Path or None
-        The trained weights, for `load_weights`; None where they were not kept.
+        The file of the trained weights, for Keras; None where they were not kept.
     """
 
     record: dict
@@ -73,97 +34,88 @@ class Run(NamedTuple):
     weights: Path | None
 
 
-def load_run(name, folder=RUNS):
-    """Return a recorded run, after checking that its files are the recorded ones.
+def load_run(name):
+    """Return one recorded training, after checking its files.
 
     Parameters
     ----------
     name : str
-        The run's folder in `folder`, such as "baseline".
-    folder : path-like, optional
-        Where the runs are; by default ``runs/`` of the repository.
+        A training, such as "improving/weight-decay-425", or a group that holds just
+        one, such as "baseline".
 
     Returns
     -------
     Run
-        The record, the history and the weights.
+        The record, the history and the file of weights.
 
     Raises
     ------
     RunError
-        If the name or that of a file leads out of `folder`, a file is missing, or is
-        not the one that ``run.json`` describes.
+        If the name stands for several trainings, or if a file is missing or is not the
+        one that ``run.json`` describes.
     """
-    run = _inside(folder, name)
-    advice = (
-        "restore the folder from git, or record it again with `make train` or `make"
-        " improve`."
-    )
-    try:
-        record = json.loads((run / "run.json").read_text(encoding="utf-8"))
-        files = record["files_sha256"]
-        for file in {"history.csv", "recipe.py", *files}:
-            content = _inside(run, file).read_bytes()
-            if hashlib.sha256(content).hexdigest() != files[file]:
-                raise RunError(
-                    f"{run / file} is truncated or was changed, expected the file that"
-                    f" run.json describes: {advice}"
-                )
-    except FileNotFoundError as error:
+    if "/" in name:
+        return _read(RUNS / name)
+    trainings = _trainings(name)
+    if len(trainings) > 1:
         raise RunError(
-            f"{error.filename} is missing from the recorded run: {advice}"
-        ) from None
-    except OSError as error:
-        raise RunError(f"the recorded run cannot be read, {error}: {advice}") from None
-    except (ValueError, KeyError, TypeError):
-        raise RunError(
-            f"{run / 'run.json'} is not a whole record of a run: {advice}"
-        ) from None
-    weights = run / "model.weights.h5" if "model.weights.h5" in files else None
-    return Run(record, pd.read_csv(run / "history.csv"), weights)
-
-
-def _inside(folder, name):
-    """Return the path of what a folder holds by this name, and nowhere else."""
-    path = Path(folder) / name
-    if path.resolve().parent != Path(folder).resolve():
-        raise RunError(
-            f"{path} leads out of {folder}, expected something in that folder: give its"
-            ' name alone, such as "baseline".'
+            f"{name} holds {len(trainings)} trainings, expected one: name one, such as"
+            f' "{name}/{trainings[0].name}", or use load_runs.'
         )
-    return path
+    return _read(trainings[0])
 
 
-def load_weights(model, run):
-    """Put the weights of a recorded run into a model of the same network.
+def load_runs(group):
+    """Return all recorded trainings of a group, such as "improving", as two tables.
 
-    The file holds numbers alone: nothing that it contains is executed.
-
-    Parameters
-    ----------
-    model : keras.Model
-        The network, built; its weights are replaced.
-    run : Run
-        From `load_run`.
+    Returns
+    -------
+    trainings : pandas.DataFrame
+        A row for each training. The columns are the entries of ``run.json``, nested
+        ones as in "test.accuracy"; "seconds" is the sum over the epochs.
+    epochs : pandas.DataFrame
+        A row for each epoch of each history, with the step and the seed.
 
     Raises
     ------
     RunError
-        If the weights were not kept, belong to another network, or are none.
+        If there is none, or a file is missing or not as recorded.
     """
-    if run.weights is None:
-        raise RunError(
-            "the run has kept no weights, expected a run with model.weights.h5: load"
-            " the run baseline, or train the network again."
-        )
+    runs = [_read(path) for path in _trainings(group)]
+    runs.sort(key=lambda run: (run.record["number"], run.record["seed"]))
+    trainings = pd.json_normalize([run.record for run in runs])
+    trainings["seconds"] = [run.history["seconds"].sum() for run in runs]
+    labels = ("step", "seed")
+    histories = [r.history.assign(**{x: r.record[x] for x in labels}) for r in runs]
+    return trainings, pd.concat(histories, ignore_index=True)
+
+
+def _trainings(group):
+    """Return the folders of a group, without those that are still unfinished."""
+    found = sorted(p.parent for p in RUNS.glob(f"{group}/*/run.json"))
+    found = [path for path in found if not path.suffix]
+    if not found:
+        raise RunError(f"{RUNS / group} holds no training, expected one: {ADVICE}")
+    return found
+
+
+def _read(path):
+    """Return a training from its folder, if every file is as recorded."""
     try:
-        model.load_weights(run.weights)
-    except (ValueError, OSError) as error:
+        record = json.loads((path / "run.json").read_text(encoding="utf-8"))
+        expected = record["files_sha256"]
+        kept = ["history.csv", *({"model.weights.h5"} & set(expected))]
+        for name in kept:
+            content = (path / name).read_bytes()
+            if hashlib.sha256(content).hexdigest() != expected[name]:
+                raise ValueError(f"{name} is truncated or was changed")
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(
-            f"{run.weights} holds no weights, or those of another network than this of"
-            f" {model.count_params():,} parameters: build the network of notebook 2, or"
-            " record the run again with `make train`."
-        ) from error
+            f"{path} is not a whole record of a training"
+            f" ({type(error).__name__}: {error}): {ADVICE}"
+        ) from None
+    weights = path / "model.weights.h5" if len(kept) > 1 else None
+    return Run(record, pd.read_csv(path / "history.csv"), weights)
 
 
 def tidy_history(history):
@@ -184,25 +136,19 @@ def tidy_history(history):
     Raises
     ------
     ValueError
-        If the history has no metric with its validation value.
+        If a metric has no validation value, or the rows are of several trainings.
     """
     wide = pd.DataFrame(history)
     metrics = [name for name in wide if f"val_{name}" in wide]
-    if not metrics:
+    if not metrics or ("epoch" in wide and wide["epoch"].duplicated().any()):
         raise ValueError(
-            f"the history has the columns {list(wide)}, expected a metric and its"
-            " val_ column: pass the history of a fit with validation images."
+            f"the history has {len(wide)} rows and the columns {list(wide)}, expected"
+            " a metric and its val_ column, once per epoch: pass the history of one fit"
+            " with validation images."
         )
-    parts = [
-        pd.DataFrame(
-            {
-                "epoch": range(1, len(wide) + 1),
-                "metric": metric,
-                "split": split,
-                "value": wide[prefix + metric].to_numpy(),
-            }
-        )
-        for metric in metrics
-        for split, prefix in (("training", ""), ("validation", "val_"))
-    ]
-    return pd.concat(parts, ignore_index=True)
+    wide["epoch"] = range(1, len(wide) + 1)
+    columns = [prefix + metric for metric in metrics for prefix in ("", "val_")]
+    tidy = wide.melt("epoch", columns, "metric")
+    validation = tidy["metric"].str.startswith("val_")
+    tidy.insert(2, "split", validation.map({False: "training", True: "validation"}))
+    return tidy.assign(metric=tidy["metric"].str.removeprefix("val_"))

@@ -1,0 +1,52 @@
+"""Say where a measured number comes from: commit, machine and versions."""
+
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+from helpers.notebooks import versions
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def git(*arguments):
+    """Return what git prints in the repository, or None."""
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=ROOT, capture_output=True, text=True
+        )
+    except OSError:
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def commit():
+    """Return the commit of this repository, "-dirty" if files differ, or "unknown".
+
+    A copy without its history, inside somebody else's repository, has no commit.
+    """
+    top = git("rev-parse", "--show-toplevel")
+    if top is None or Path(top).resolve() != ROOT:
+        return "unknown"
+    described = ("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    return git(*described) or "unknown"
+
+
+def machine():
+    """Return the processor, the number of its cores, and the system."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        processor = next(x.split(":")[1].strip() for x in lines if "model name" in x)
+    except (OSError, StopIteration):
+        processor = platform.processor() or platform.machine()
+    return {
+        "processor": processor,
+        "cores": os.cpu_count(),
+        "system": platform.platform(),
+    }
+
+
+def provenance():
+    """Return commit, machine and versions, as a record holds them."""
+    return {"commit": commit(), "machine": machine(), "versions": versions()}

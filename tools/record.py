@@ -1,0 +1,590 @@
+"""Train by the notebooks' own cells, and record each training in a folder of runs/.
+
+Without a group it lists the jobs and what of them is recorded. A job is one training:
+it has a process and a folder of its own, and is interrupted without loss. Jobs run on
+Dask: on this machine, or on the cluster that DASK_SCHEDULER_ADDRESS names.
+"""
+
+import argparse
+import datetime
+import hashlib
+import inspect
+import itertools
+import json
+import math
+import os
+import re
+import shutil
+import sys
+import threading
+import time
+from typing import NamedTuple
+
+os.environ["CIFAR100_STAND_IN"] = "never"
+
+import nbformat
+import numpy as np
+import pandas as pd
+from distributed import Client, WorkerPlugin, as_completed
+from filelock import FileLock, Timeout
+from provenance import machine, provenance
+
+from helpers import DataError, load_cifar100, quiet_start
+from helpers.data import FILES
+from helpers.notebooks import (
+    NOTEBOOKS,
+    cell_sources,
+    train_without_pauses,
+    versions,
+)
+from helpers.runs import RUNS
+
+with quiet_start():
+    import keras
+
+SEED = 425
+SEEDS = range(SEED, SEED + 3)
+SEEDS_OF_THE_CHOICE = range(SEED, SEED + 5)
+
+
+# What to run: a program sets `model` and `history`, given SEED, epochs and callbacks.
+
+
+def program_of(*sources):
+    """Return cells as one program, without the lines that only pages need."""
+    text = "\n\n".join(source.strip() for source in sources)
+    return re.sub(r"^#\|.*\n", "", text, flags=re.M) + "\n"
+
+
+def lecture():
+    """Return the program of notebooks 2 and 3."""
+    network = cell_sources("02-model.ipynb", "network")
+    return program_of(*network, *cell_sources("03-training.ipynb", "train"))
+
+
+def contender(name):
+    """Return the program of one of the appendix's other ways to train the network."""
+    cells = cell_sources("benchmark.ipynb", name)
+    return program_of(*cells, f"model, history = {name}(SEED, epochs, callbacks)")
+
+
+def recipes(notebook=NOTEBOOKS / "05-improving.ipynb"):
+    """Return notebook 5's programs by the headings of their sections, and the choice.
+
+    First those of the steps and variants: a step is added to those above it, a variant
+    is tried on top of them and left out; the last step is the choice. Then the two
+    trainings of the large network.
+    """
+    found, heading = [], ""
+    for cell in nbformat.read(notebook, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            headings = re.findall(r"^##+ (.+)$", cell.source, re.M)
+            heading = headings[-1].strip() if headings else heading
+        for tag in cell.metadata.get("tags", []):
+            found.append((tag, heading, cell.source))
+
+    def cells(*tags):
+        return [source for tag, _, source in found if tag in tags]
+
+    kept, small, large = [], {}, {}
+    for tag, heading, source in found:
+        if tag in ("step", "variant"):
+            tried = [*kept, source]
+            if tag == "step":
+                kept, choice = tried, heading
+            small[heading] = program_of(*cells("setup"), *tried, *cells("train"))
+    for function in ("train_large", "refit_large"):
+        heading = next(h for _, h, source in found if f"def {function}(" in source)
+        call = f"model, history = {function}(SEED, callbacks)"
+        large[heading] = program_of(*cells("setup", "large"), call)
+    return small, large, choice
+
+
+# The table of jobs.
+
+
+class Job(NamedTuple):
+    """One training: what to run, from which seed, and how."""
+
+    run: str
+    step: str
+    number: int  # its position in the group
+    seed: int
+    program: str
+    epochs: int | None = None  # where the cells leave them open
+    tested: str = "never"  # by the test images: never, at the end, after each epoch
+    weights: bool = False  # whether they are kept
+    deterministic: bool = False  # whether to use deterministic operations
+    timed: bool = False  # whether its seconds are compared: then it runs alone
+
+    @property
+    def folder(self):
+        """Return its folder below runs/; a heading may hold any characters."""
+        slug = re.sub(r"[^a-z0-9]+", "-", self.step.lower()).strip("-")
+        return f"{self.run}/{slug}-{self.seed}"
+
+    @property
+    def described(self):
+        """Return what decides the result: the record of this very job holds it, too."""
+        names = "epochs", "tested", "weights", "deterministic", "timed"
+        return {
+            **{name: getattr(self, name) for name in ("run", "step", "number", "seed")},
+            "program_sha256": sha256(self.program.encode()),
+            "options": {name: getattr(self, name) for name in names},
+        }
+
+
+def jobs(epochs=None):
+    """Return all jobs; `epochs` shortens the lecture's training."""
+    improving, networks, choice = recipes()
+    refit = list(networks)[-1]
+    full = {"epochs": epochs or 30, "tested": "end", "weights": True}
+    table = [Job("baseline", "The lecture's network", 1, SEED, lecture(), **full)]
+    for number, (step, program) in enumerate(improving.items(), start=1):
+        tested = "end" if step == choice else "never"
+        for seed in SEEDS_OF_THE_CHOICE if step == choice else SEEDS:
+            table.append(Job("improving", step, number, seed, program, tested=tested))
+    for number, (step, program) in enumerate(networks.items(), start=1):
+        table.append(Job("large", step, number, SEED, program, tested="end"))
+    timed = {"tested": "each", "timed": True}
+    original, pytorch = contender("original"), contender("pytorch")
+    ways = {"original": original, "bundle": lecture(), "pytorch": pytorch}
+    for turn in (1, 2):
+        for number, (way, program) in enumerate(ways.items(), start=1):
+            step = f"{way}, turn {turn}"
+            table.append(Job("speed", step, number, SEED, program, epochs=3, **timed))
+    for seed in SEEDS_OF_THE_CHOICE:
+        table.append(Job("clock", "improved", 1, seed, improving[choice], **timed))
+    table.append(Job("clock", "original", 2, SEED, original, epochs=30, **timed))
+    # Another seed than that of the group "large", which is a second result then.
+    table.append(Job("clock", "large", 3, SEED + 1, networks[refit], **timed))
+    for turn, deterministic in itertools.product(range(1, 5), (False, True)):
+        step = f"{'deterministic' if deterministic else 'plain'}, turn {turn}"
+        short = {"epochs": 2, "timed": True, "deterministic": deterministic}
+        table.append(Job("repeat", step, 1 + deterministic, SEED, lecture(), **short))
+    return table
+
+
+# One training, in a process of its own.
+
+
+def train(job):
+    """Run a job in its folder's .partial, and leave a whole record there.
+
+    A training that was interrupted goes on after the last complete epoch, unless it is
+    timed; it is refused if its cells, options, versions or machine have changed.
+    """
+    partial = RUNS / f"{job.folder}.partial"
+    partial.mkdir(parents=True, exist_ok=True)
+    with FileLock(partial / "lock", timeout=0):
+        if recorded(job, partial):  # and not yet fetched
+            return
+        note, state = partial / "started.json", partial / "state/training_metadata.json"
+        started = {"job": job.described, "machine": machine(), "versions": versions()}
+        kept = {**started, "resumed": []}
+        if job.timed or (partial / "run.json").exists() or not note.exists():
+            for path in {*partial.iterdir()} - {partial / "lock"}:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        else:
+            kept = json.loads(note.read_text(encoding="utf-8"))
+        if kept != {**started, "resumed": kept["resumed"]}:
+            raise SystemExit(
+                f"{partial} holds an unfinished training of other cells, options,"
+                " versions or of another machine, expected these: delete that folder to"
+                " start again, or restore them to go on."
+            )
+        if state.exists():
+            kept["resumed"].append(json.loads(state.read_text())["epoch"])
+            print(f"{job.folder}: going on after epoch {kept['resumed'][-1]}")
+        write(note, json.dumps(kept))
+        record = run_program(job, partial, kept["resumed"])
+        write(partial / "run.json", json.dumps(record, indent=2) + "\n")
+
+
+def run_program(job, partial, resumed):
+    """Train, write history.csv and the weights if asked for; return the record."""
+    begun = provenance()
+    keras.config.disable_interactive_logging()
+    train_without_pauses()
+    if job.deterministic:
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+    clock, path = Clock(job), partial / "history.csv"
+    callbacks = [clock, keras.callbacks.CSVLogger(path, append=True)]
+    if not job.timed:
+        backup = {"double_checkpoint": True, "delete_checkpoint": False}
+        state = keras.callbacks.BackupAndRestore(partial / "state", **backup)
+        callbacks.append(state)
+    names = {"SEED": job.seed, "callbacks": callbacks, "epochs": job.epochs}
+    given = watch_fit()
+    exec(compile(job.program, job.folder, "exec"), names)
+    model, history = names["model"], complete(path)
+    facts, epochs = facts_of(model, given or names["history"]), len(history)
+    if (
+        names["SEED"] != job.seed
+        or history["epoch"].tolist() != [*range(1, epochs + 1)]
+        or facts["steps"] != epochs * math.ceil(facts["images"] / facts["batch_size"])
+    ):
+        raise SystemExit(
+            f"{partial} does not hold every epoch once, from the seed {job.seed}, as"
+            " expected: delete that folder to start again."
+        )
+    write(path, history.to_csv(index=False, float_format="%.6g"))
+    if job.weights:
+        # A model that was not compiled saves its weights without the optimizer's state.
+        bare = names["build_model"]()
+        bare.set_weights(model.get_weights())
+        bare.save_weights(partial / "model.weights.h5")
+    files = ["history.csv", "model.weights.h5"][: 1 + job.weights]
+    return {
+        **job.described,
+        **facts,
+        "epochs": epochs,
+        "operations": 6 * facts["multiply_adds"] * facts["images"] * epochs,
+        "resumed_after_epochs": resumed,
+        "test": clock.result() if job.tested != "never" else None,
+        "temperature": temperature(names) if job.weights else None,
+        "peak_bytes": peak_bytes(),
+        "matrix_product_operations_per_second": clock.matrix_products,
+        "converted": None,
+        "finished": datetime.date.today().isoformat(),
+        **begun,
+        "data_sha256": {name: digest for name, (_, digest) in FILES.items()},
+        "files_sha256": {file: sha256((partial / file).read_bytes()) for file in files},
+    }
+
+
+class Clock(keras.callbacks.Callback):
+    """Add its seconds to each epoch's logs, and the test accuracy, off the clock."""
+
+    def __init__(self, job):
+        super().__init__()
+        self.job = job
+        if job.tested != "never":
+            self.x_test, self.y_test = load_cifar100().test
+        self.matrix_products = [matrix_product_speed()] if job.timed else []
+
+    def on_train_begin(self, logs=None):
+        self.start = time.perf_counter()
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["seconds"] = time.perf_counter() - self.start
+        if self.job.tested == "each":
+            logs["test_accuracy"] = self.judge()["accuracy"]
+        reached = ", ".join(f"{name} {value:.4g}" for name, value in logs.items())
+        print(f"{self.job.folder}: epoch {epoch + 1}, {reached}", flush=True)
+        self.start = time.perf_counter()
+
+    def on_train_end(self, logs=None):
+        if self.job.timed:
+            self.matrix_products.append(matrix_product_speed())
+
+    def judge(self):
+        """Return loss and accuracy on the test images."""
+        y = keras.utils.to_categorical(self.y_test, self.model.output_shape[-1])
+        loss, accuracy = self.model.evaluate(self.x_test, y, verbose=0)
+        return {"loss": round(loss, 4), "accuracy": round(accuracy, 4)}
+
+    def result(self):
+        """Return the final result; at the end also for two views of each image."""
+        result = self.judge()
+        if self.job.tested == "end":
+            views = self.x_test, self.x_test[:, :, ::-1]
+            both = sum(self.model.predict(x, batch_size=500) for x in views)
+            right = both.argmax(1) == self.y_test[:, 0]
+            result["accuracy_mirrored"] = round(float(right.mean()), 4)
+        return result
+
+
+def matrix_product_speed():
+    """Return the floating-point operations per second of a large float32 product."""
+    n = 3000
+    a, b = np.random.default_rng(SEED).random((2, n, n), np.float32)
+    seconds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        a @ b
+        seconds.append(time.perf_counter() - start)
+    return round(2 * n**3 / min(seconds))
+
+
+def watch_fit():
+    """Return a dictionary that will hold what the program gives to `fit`."""
+    given, fit = {}, keras.Model.fit
+
+    def watched(*args, **kwargs):
+        given.update(inspect.signature(fit).bind(*args, **kwargs).arguments)
+        return fit(*args, **kwargs)
+
+    keras.Model.fit = watched
+    return given
+
+
+def facts_of(model, given):
+    """Return what a record says of a model and of what its `fit` was given."""
+    if not isinstance(model, keras.Model):
+        return torch_facts(model, given)
+    return {
+        "images": int(len(given["x"]) * (1 - given.get("validation_split", 0))),
+        "batch_size": given["batch_size"],
+        "steps": int(model.optimizer.iterations),
+        "loss": model.loss if isinstance(model.loss, str) else model.loss.name,
+        "optimizer": {
+            name: float(f"{value:.6g}") if isinstance(value, float) else value
+            for name, value in model.optimizer.get_config().items()
+            if value is not None
+        },
+        "parameters": model.count_params(),
+        "multiply_adds": sum(
+            math.prod(layer.output.shape[1:-1]) * math.prod(layer.kernel.shape)
+            for layer in model.layers
+            if hasattr(layer, "kernel")
+        ),
+        "dtype_policy": model.dtype_policy.name,
+        "weights_sha256": sha256(b"".join(w.tobytes() for w in model.get_weights())),
+    }
+
+
+def torch_facts(model, told):
+    """Return the same of PyTorch, whose training has told images, batch and steps."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter:
+        model(torch.zeros(1, 3, 32, 32))
+    weights = [value.detach().numpy() for value in model.parameters()]
+    return {
+        **told,
+        "loss": "CrossEntropyLoss",
+        "optimizer": {"name": "RMSprop"},
+        "parameters": sum(value.size for value in weights),
+        "multiply_adds": counter.get_total_flops() // 2,
+        "dtype_policy": "float32",
+        "weights_sha256": sha256(b"".join(value.tobytes() for value in weights)),
+    }
+
+
+def temperature(names):
+    """Return the number that the scores are divided by to calibrate them.
+
+    It is fitted on the validation images, as in Guo and others, "On Calibration of
+    Modern Neural Networks", 2017, https://arxiv.org/abs/1706.04599.
+    """
+    kept = round(len(names["x_train"]) * (1 - names["VALIDATION_SPLIT"]))
+    probabilities = names["model"].predict(names["x_train"][kept:], batch_size=500)
+    scores = np.log(np.maximum(probabilities, 1e-30), dtype=float)
+    labels = np.ravel(names["y_train"])[kept:, None].astype(int)
+
+    def loss(t):
+        right = np.take_along_axis(scores / t, labels, 1)[:, 0]
+        return (np.log(np.exp(scores / t).sum(1)) - right).mean()
+
+    return round(float(min(np.arange(0.5, 4, 0.01), key=loss)), 2)
+
+
+def peak_bytes():
+    """Return the most memory that this process has held, where that is known."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak * (1 if sys.platform == "darwin" else 1024)
+
+
+# Files: whole, or as they were.
+
+
+def sha256(content):
+    """Return the hexadecimal SHA-256 of bytes."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def write(path, text):
+    """Write a text file as a whole."""
+    new = path.with_name(path.name + ".new")
+    new.write_text(text, encoding="utf-8")
+    os.replace(new, path)
+
+
+def complete(history):
+    """Return the rows of a CSVLogger, once for each epoch, which count from 1."""
+    rows = pd.read_csv(history, on_bad_lines="skip").dropna()
+    rows = rows.drop_duplicates("epoch", keep="last").sort_values("epoch")
+    rows["epoch"] = rows["epoch"].astype(int) + 1
+    last = [name for name in ("seconds", "test_accuracy") if name in rows]
+    return rows[[*rows.columns.drop(last), *last]]
+
+
+def recorded(job, folder):
+    """Return whether a folder holds the record of this very job."""
+    try:
+        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return {name: record.get(name) for name in job.described} == job.described
+
+
+def publish(job, files):
+    """Give a finished training its name: the old one stays until the new is there."""
+    folder, new = RUNS / job.folder, RUNS / f"{job.folder}.new"
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    for name, content in files.items():
+        (new / name).write_bytes(content)
+    shutil.rmtree(folder, ignore_errors=True)
+    new.rename(folder)
+    shutil.rmtree(RUNS / f"{job.folder}.partial", ignore_errors=True)
+
+
+# The engine. What Dask sends to a worker imports what it needs there.
+
+
+def ask(job=None):
+    """Run this program in the worker's own copy of the lecture; return its lines."""
+    import json
+    import subprocess
+    import sys
+    import tempfile
+
+    from helpers.runs import RUNS
+
+    with tempfile.TemporaryFile("w+") as said:
+        child = subprocess.Popen(
+            [sys.executable, RUNS.parent / "tools" / "record.py", "--worker"],
+            stdin=subprocess.PIPE,
+            stdout=None if job else said,
+            stderr=said,
+            text=True,
+        )
+        # The child ends when this pipe does, so it never outlives its worker.
+        child.stdin.write(json.dumps(job) + "\n")
+        child.stdin.flush()
+        status = child.wait()
+        said.seek(0)
+        lines = said.read().splitlines()
+    if status != 0:
+        raise RuntimeError(lines[-1] if lines else f"it was ended by signal {-status}")
+    return lines
+
+
+def perform(job, folder):
+    """Do one job on a worker; return the files that it leaves."""
+    import json
+
+    from helpers.runs import RUNS
+
+    ask(job)
+    partial = RUNS / f"{folder}.partial"
+    kept = json.loads((partial / "run.json").read_text())["files_sha256"]
+    return {name: (partial / name).read_bytes() for name in (*kept, "run.json")}
+
+
+class Fitness(WorkerPlugin):
+    """Refuses a worker that has other cells, other versions or no data."""
+
+    name = "fitness"
+
+    def __init__(self, expected, ask):
+        self.expected, self.ask = expected, ask
+
+    def setup(self, worker):
+        import json
+
+        found = json.loads(self.ask()[-1])
+        for what, value in self.expected.items():
+            if found[what] != value:
+                raise RuntimeError(
+                    f"the worker {worker.address} has {what} {found[what]}, expected"
+                    f" {value}: give it the same copy of the lecture and the data."
+                )
+
+
+def state():
+    """Return what all workers must have in common."""
+    table = "".join(job.program for job in jobs())
+    try:
+        load_cifar100(download=False)
+        data = "at hand"
+    except DataError:
+        data = "missing"
+    return {"cells": sha256(table.encode()), "versions": versions(), "data": data}
+
+
+def record(wanted):
+    """Do the jobs that are not yet recorded; return how many could not be done."""
+    missing = [job for job in wanted if not recorded(job, RUNS / job.folder)]
+    print(f"{len(wanted) - len(missing)} of {len(wanted)} are recorded already.")
+    if not missing:
+        return 0
+    load_cifar100()
+    failed, started, done = 0, time.time(), itertools.count(1)
+    local = {"n_workers": 1, "threads_per_worker": 1, "processes": False}
+    elsewhere = os.environ.get("DASK_SCHEDULER_ADDRESS")
+    with Client(**({} if elsewhere else local)) as client:
+        print(f"To watch: {client.dashboard_link}", flush=True)
+        client.register_plugin(Fitness(state(), ask))
+        free = [job for job in missing if not job.timed]
+        for batch in (free, *([job] for job in missing if job.timed)):
+            futures = {}
+            for job in batch:
+                task = (perform, job._asdict(), job.folder)
+                future = client.submit(*task, key=job.folder, pure=False)
+                futures[future] = job
+            for future in as_completed(futures):
+                job, said = futures[future], "recorded"
+                if future.status == "finished":
+                    publish(job, future.result())
+                else:
+                    failed, said = failed + 1, f"failed: {future.exception()}"
+                at = f"{next(done)} of {len(missing)}, {time.time() - started:.0f} s"
+                print(f"{at}: {job.folder} {said}", flush=True)
+    return failed
+
+
+def end_with_the_pipe():
+    """End this process when the one that started it is gone."""
+    sys.stdin.read()
+    os._exit(1)
+
+
+def main():
+    """Read the options and do what they say."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[1])
+    parser.add_argument("group", nargs="*", help="what to record; all: everything")
+    parser.add_argument("--epochs", type=int, help="of the baseline (default: 30)")
+    parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.worker:
+        job = json.loads(sys.stdin.readline())
+        threading.Thread(target=end_with_the_pipe, daemon=True).start()
+        train(Job(**job)) if job else print(json.dumps(state()))
+        return
+    table = jobs(options.epochs)
+    groups = list(dict.fromkeys(job.run for job in table))
+    unknown = set(options.group) - {*groups, "all"}
+    if unknown:
+        raise SystemExit(
+            f"No group {', '.join(unknown)}: expected {', '.join(groups)}."
+        )
+    for group in [] if options.group else groups:
+        folders = [RUNS / job.folder for job in table if job.run == group]
+        done = sum((folder / "run.json").exists() for folder in folders)
+        print(f"{group}: {done} of {len(folders)} trainings are recorded")
+    chosen = groups if "all" in options.group else options.group
+    if record([job for job in table if job.run in chosen]):
+        raise SystemExit(
+            "Some trainings are not recorded; the same command tries again."
+        )
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Timeout:
+        raise SystemExit("Another program is recording this training: wait.") from None
+    except (DataError, OSError) as error:
+        raise SystemExit(f"Not recorded: {error}") from None
+    except KeyboardInterrupt:
+        raise SystemExit("Stopped; the same command goes on from here.") from None
