@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import importlib.util
-import json
 import os
 import re
 import shutil
@@ -10,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from helpers.runs import RUNS, RunError, load_run
+from helpers.runs import RunError, load_runs
 
 ROOT = Path(__file__).resolve().parents[1]
 NO_RENDERER = 3  # the exit status where there is nothing to render with
@@ -58,27 +57,21 @@ def install_quarto():
 def variables():
     """Return what the pages take from the records, as YAML.
 
-    A test accuracy is the mean over the seeds of the last training that was judged.
+    A test accuracy is the mean over the seeds of the last step that was judged.
     """
-    lines = ["# Written by `make site` from runs/ and benchmarks/; do not edit."]
-    for name, folder in (
+    lines = ["# Written by `make site` from runs/; do not edit."]
+    for name, group in (
         ("baseline", "baseline"),
         ("improved", "improving"),
         ("large", "large"),
     ):
-        run = load_run(folder, RUNS)
-        test = run.record["test"]
-        if isinstance(test, list):
-            judged = [row for row in test if row["step"] == test[-1]["step"]]
-            accuracy = sum(row["accuracy"] for row in judged) / len(judged)
-            history = run.history[run.history["step"] == test[-1]["step"]]
-        else:
-            accuracy, history = test["accuracy"], run.history
-        lines += [f"{name}:", f'  accuracy: "{accuracy:.1%}"']
-        lines += [f"  epochs: {history['epoch'].max()}"]
-    path = RUNS.parent / "benchmarks" / "repeat.json"
-    repeat = json.loads(path.read_text(encoding="utf-8"))
-    ratio = repeat["deterministic_over_plain"]
+        judged = load_runs(group)[0].dropna(subset="test.accuracy")
+        last = judged[judged["number"] == judged["number"].max()]
+        lines += [f"{name}:", f'  accuracy: "{last["test.accuracy"].mean():.1%}"']
+        lines += [f"  epochs: {last['epochs'].max()}"]
+    _, epochs = load_runs("repeat")
+    fastest = epochs.groupby(epochs["step"].str.split(",").str[0])["seconds"].min()
+    ratio = fastest["deterministic"] / fastest["plain"]
     lines += ["repeat:", f'  ratio: "{ratio:.2f}"']
     return "\n".join(lines) + "\n"
 
