@@ -4,6 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 DEV := .venv/ready-dev
+# TensorFlow asks for libclang and imports it only to compile; it is 25 MB.
 LOCK = $(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-annotate \
 	--python-version 3.10 --resolution $(or $(RESOLUTION),highest) --custom-compile-command "make lock"
 
@@ -45,7 +46,7 @@ lint: $(DEV) ## check the code, the workflows, the spelling, and the size of the
 	@$(BIN)/python tools/count.py
 
 lock: $(DEV) ## renew the lock files (RESOLUTION=lowest-direct: with the oldest versions)
-	@$(LOCK) --group site -o requirements.lock pyproject.toml
+	@$(LOCK) --group site --no-emit-package libclang -o requirements.lock pyproject.toml
 	@$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
 
 clean: ## remove what the other commands made, but not the data and the runs

@@ -45,9 +45,7 @@ def install_quarto():
     package = ["--require-hashes", "-r", ROOT / "requirements-quarto.lock"]
     print("Trying to download Quarto, once ...", flush=True)
     try:
-        subprocess.run(
-            [*pip, *options, *package], capture_output=True, timeout=600
-        )
+        subprocess.run([*pip, *options, *package], capture_output=True, timeout=600)
     except subprocess.TimeoutExpired:
         pass
     tried.write_text("Remove this file to let `make site` try again.\n")

@@ -18,6 +18,9 @@ VERSION = sys.version.split()[0]
 MADE_FOR = f"{ROOT}\n{VERSION}\n"
 WINDOWS = sys.platform == "win32"
 FITTING = [(3, minor) for minor in (13, 12, 11, 10)]  # TensorFlow has releases for them
+# Compiles what the notebooks import, and nothing else of the packages.
+WARM_UP = """import sys; sys.dont_write_bytecode = False
+import IPython, ipykernel.kernelapp, jupyterlab.labapp, keras, matplotlib.pyplot, seaborn"""
 # What pip says, and what that means.
 CAUSES = (
     (
@@ -56,7 +59,7 @@ def output(*command):
 
 
 def another_python():
-    """Return the path of a fitting Python: an installed one, else one that uv brings."""
+    """Return the path of a fitting Python that is installed, or that uv brings."""
     where = ("-c", "import sys; print(sys.executable)")
     for version in FITTING:
         name = "{}.{}".format(*version)
@@ -121,11 +124,14 @@ def main(dev=False):
     if not made:
         run(sys.executable, "-m", "venv", VENV)
         (VENV / "made-for").write_text(MADE_FOR)
-    pip = [python, "-m", "pip", "install", "--disable-pip-version-check"]
+    pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps"]
     progress = sys.stdout if sys.stdout.isatty() else None
     files = [part for lock in locks for part in ("-r", ROOT / lock)]
-    run(*pip, "--require-hashes", "--no-deps", *files, stdout=progress)
-    run(*pip, "--no-deps", "--no-build-isolation", "-e", ROOT)
+    run(*pip, "--no-compile", "--require-hashes", *files, stdout=progress)
+    run(*pip, "--no-build-isolation", "-e", ROOT)
+    for headers in VENV.glob("[Ll]ib/**/site-packages/tensorflow/include"):
+        shutil.rmtree(str(headers))  # a fifth of .venv, to compile C++ against
+    run(python, "-c", WARM_UP)
     for name in ["ready"] + ["ready-dev"] * dev:
         (VENV / name).write_text("")
 
