@@ -18,9 +18,10 @@ VERSION = sys.version.split()[0]
 MADE_FOR = f"{ROOT}\n{VERSION}\n"
 WINDOWS = sys.platform == "win32"
 FITTING = [(3, minor) for minor in (13, 12, 11, 10)]  # TensorFlow has releases for them
-# Compiles what the notebooks import, and nothing else of the packages.
-WARM_UP = """import sys; sys.dont_write_bytecode = False
-import IPython, ipykernel.kernelapp, jupyterlab.labapp, keras, matplotlib.pyplot, seaborn"""
+# What nobody needs of the packages: TensorFlow's headers for C++ are a fifth of .venv.
+UNUSED = ("tensorflow/include", "pandas/tests")
+# Importing once compiles what the notebooks need, and shows whether it starts here.
+IMPORTS = "IPython, ipykernel.kernelapp, jupyterlab.labapp, keras, seaborn"
 # What pip says, and what that means.
 CAUSES = (
     (
@@ -129,9 +130,10 @@ def main(dev=False):
     files = [part for lock in locks for part in ("-r", ROOT / lock)]
     run(*pip, "--no-compile", "--require-hashes", *files, stdout=progress)
     run(*pip, "--no-build-isolation", "-e", ROOT)
-    for headers in VENV.glob("[Ll]ib/**/site-packages/tensorflow/include"):
-        shutil.rmtree(str(headers))  # a fifth of .venv, to compile C++ against
-    run(python, "-c", WARM_UP)
+    for unused in UNUSED:
+        for folder in VENV.glob("[Ll]ib/**/site-packages/" + unused):
+            shutil.rmtree(str(folder))
+    run(python, "-c", f"import sys; sys.dont_write_bytecode = False; import {IMPORTS}")
     for name in ["ready"] + ["ready-dev"] * dev:
         (VENV / name).write_text("")
 
