@@ -51,7 +51,7 @@ lock: $(DEV) ## renew the lock files (RESOLUTION=lowest-direct: with the oldest 
 
 clean: ## remove what the other commands made, but not the data and the runs
 	@if [ -x $(BIN)/pre-commit ]; then $(BIN)/pre-commit uninstall >/dev/null 2>&1; fi; \
-		for kind in diff merge; do git config --remove-section $$kind.jupyternotebook 2>/dev/null; done; true
+		git config --remove-section diff.jupyternotebook 2>/dev/null; true
 	@rm -rf .venv _site _student _screenshots .quarto .pytest_cache .ruff_cache .hypothesis notebooks/.ruff_cache *.egg-info
 	@find helpers tests tools notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
 

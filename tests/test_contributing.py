@@ -53,7 +53,9 @@ def test_what_a_workflow_runs_can_be_run_by_hand():
     """A step is a command of the README or of make, or speaks with GitHub."""
     makefile = (ROOT / "Makefile").read_text("utf-8")
     targets = set(re.findall(r"^([a-z]+):.*## ", makefile, re.M))
-    guides = [(ROOT / name).read_text("utf-8") for name in ("README.md", "CONTRIBUTING.md")]
+    guides = [
+        (ROOT / name).read_text("utf-8") for name in ("README.md", "CONTRIBUTING.md")
+    ]
     for path in ROOT.glob(".github/workflows/*.yml"):
         workflow = yaml.safe_load(path.read_text("utf-8"))
         for step in (s for job in workflow["jobs"].values() for s in job["steps"]):
