@@ -81,6 +81,7 @@ def test_file_outside_its_run_is_refused(linked, tmp_path):
         load_run("baseline", tmp_path)
 
 
+PYTEST = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider"]
 # What a cell may try to do, and whether the guard refuses it.
 ATTEMPTS = {
     "import socket; socket.create_connection(('192.0.2.1', 9), 1)": True,
@@ -112,8 +113,7 @@ def test_notebooks_run_where_network_and_other_folders_are_forbidden(
     cells = [nbformat.v4.new_code_cell(attempt) for attempt in ATTEMPTS]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
     result = subprocess.run(
-        [sys.executable, "-m", "pytest", "-v", "--nbval-lax", "--nbval-current-env"]
-        + ["-p", "no:cacheprovider", path.name],
+        [*PYTEST, "--nbval-lax", "--nbval-current-env", path.name],
         cwd=path.parent,
         env=load_tool("test").guarded(str(path.parent), "always"),
         capture_output=True,
