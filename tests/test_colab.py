@@ -12,24 +12,18 @@ from nbclient import NotebookClient
 colab = load_tool("colab")
 
 
-def test_cell_is_there_where_the_address_is_set():
+def test_cell_comes_and_goes_with_the_address_and_leaves_the_rest():
     for path in NOTEBOOKS:
-        notebook = nbformat.read(path, as_version=4)
-        tagged = [c for c in notebook.cells if "colab" in c.metadata.get("tags", [])]
-        expected = [colab.source(colab.address())] if colab.address() else []
-        assert [cell.source for cell in tagged] == expected, "run tools/colab.py"
-
-
-def test_cell_comes_and_goes_and_leaves_the_rest():
-    for path in NOTEBOOKS:
-        stored = colab.with_cell(nbformat.read(path, as_version=4), None)
-        original = nbformat.writes(stored)
-        once = nbformat.writes(colab.with_cell(stored, "https://example.org/some"))
-        twice = colab.with_cell(nbformat.reads(once, 4), "https://example.org/x")
+        committed = nbformat.read(path, as_version=4)
+        text = nbformat.writes(committed)
+        ours = nbformat.writes(colab.with_cell(committed, colab.address()))
+        assert text == ours, "run tools/colab.py"
+        once = colab.with_cell(nbformat.reads(text, 4), "https://example.org/some")
+        twice = colab.with_cell(once, "https://example.org/x")
         first, second = [c for c in twice.cells if c.cell_type == "code"][:2]
         assert 'address = "https://example.org/x"' in first.source
         assert [first.execution_count, second.execution_count] == [1, 2]
-        assert nbformat.writes(colab.with_cell(twice, None)) == original != once
+        assert nbformat.writes(colab.with_cell(twice, colab.address())) == text
 
 
 def test_cell_does_nothing_elsewhere(tmp_path):

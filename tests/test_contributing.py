@@ -37,7 +37,6 @@ def test_hooks_stop_what_is_wrong_and_nothing_else(clone):
 
 
 def test_what_a_workflow_runs_can_be_run_by_hand():
-    """A step is a command of make or of a guide, or speaks with GitHub."""
     makefile = (ROOT / "Makefile").read_text("utf-8")
     targets = set(re.findall(r"^([a-z]+):.*## ", makefile, re.M))
     guides = "".join(path.read_text("utf-8") for path in ROOT.glob("*.md"))

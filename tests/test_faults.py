@@ -12,32 +12,22 @@ import nbformat
 import pytest
 from conftest import ROOT, load_tool
 
-posix = pytest.mark.skipif(os.name != "posix", reason="needs the signals of POSIX")
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs POSIX's signals")
 
 
 def wait_for(path):
     for _ in range(600):
-        if path.exists() and path.read_text():
-            return
-        time.sleep(0.1)
-    pytest.fail(f"{path.name} did not appear")
-
-
-def interruptible():
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+        if not (path.exists() and path.read_text()):
+            time.sleep(0.1)
 
 
 def start(*command, **options):
     """Start a script as a shell starts one in the foreground."""
-    if os.name == "posix":
-        options.setdefault("preexec_fn", interruptible)
-    return subprocess.Popen(
-        [sys.executable, *map(str, command)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        **options,
-    )
+    interruptible = signal.SIGINT, signal.default_int_handler
+    options = {"preexec_fn": lambda: signal.signal(*interruptible), **options}
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    command = [sys.executable, *map(str, command)]
+    return subprocess.Popen(command, text=True, **streams, **options)
 
 
 @pytest.fixture
@@ -67,7 +57,6 @@ def test_cell_that_ends_the_execution_is_named(execute):
     assert said.startswith("stopped in code cell 2 (no_such_name) with NameError")
 
 
-@posix
 def test_interrupted_execution_leaves_the_notebook_and_no_kernel(execute, tmp_path):
     def interrupt(process):
         wait_for(tmp_path / "pid")
@@ -80,14 +69,11 @@ def test_interrupted_execution_leaves_the_notebook_and_no_kernel(execute, tmp_pa
         os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
-@posix
 def test_full_disk_while_a_notebook_is_written(execute):
-    import resource
-
-    def little_room():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
-
-    said = execute("print('x' * 100_000)", preexec_fn=little_room)
+    resource = pytest.importorskip("resource")
+    limit = resource.RLIMIT_FSIZE, (50_000, 50_000)
+    room = {"preexec_fn": lambda: resource.setrlimit(*limit)}
+    said = execute("print('x' * 100_000)", **room)
     assert said.startswith("[Errno 27] File too large")
 
 
@@ -99,7 +85,6 @@ def fake_quarto(folder, script):
     return {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
 
 
-@posix
 def test_interrupted_rendering_leaves_a_clean_tree(clone, tmp_path):
     """Quarto renders beside the sources, and then moves the pages."""
     beside = "notebooks/01-data.html index.html pages/data.html slides/index.html"
@@ -113,14 +98,13 @@ def test_interrupted_rendering_leaves_a_clean_tree(clone, tmp_path):
     os.killpg(process.pid, signal.SIGINT)
     said, _ = process.communicate(timeout=60)
     assert said.splitlines()[-1] == "Interrupted; make site starts again."
-    command = ["git", "status", "--porcelain"]
-    assert subprocess.check_output(command, cwd=clone, text=True) == ""
+    assert not subprocess.check_output(["git", "status", "--porcelain"], cwd=clone)
 
 
-@posix
 def test_interrupted_or_failed_setup_does_not_pass_for_a_whole_one(tmp_path):
-    (tmp_path / "tools").mkdir()
-    shutil.copy(ROOT / "tools" / "setup.py", tmp_path / "tools")
+    script = tmp_path / "tools" / "setup.py"
+    script.parent.mkdir()
+    shutil.copy(ROOT / "tools" / "setup.py", script)
     package = f"no-such-package==1.0 --hash=sha256:{'0' * 64}\n"
     (tmp_path / "requirements.lock").write_text(package)
     environment = os.environ | {"PIP_CONFIG_FILE": os.devnull, "PIP_RETRIES": "1"}
@@ -128,7 +112,6 @@ def test_interrupted_or_failed_setup_does_not_pass_for_a_whole_one(tmp_path):
 
     def set_up(port):
         environment["PIP_INDEX_URL"] = f"http://127.0.0.1:{port}/"
-        script = tmp_path / "tools" / "setup.py"
         return start(script, env=environment, start_new_session=True)
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -145,10 +128,7 @@ def test_interrupted_or_failed_setup_does_not_pass_for_a_whole_one(tmp_path):
     assert not (tmp_path / ".venv" / "ready").exists()
 
 
-@posix
-def test_site_that_must_be_of_quarto_is_not_made_without_it(
-    tmp_path, monkeypatch, capsys
-):
+def test_site_is_not_made_without_quarto_that_must_be(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PATH", fake_quarto(tmp_path, "exit 3")["PATH"])
     monkeypatch.setenv("QUARTO", "required")
     tool = load_tool("render")

@@ -6,12 +6,10 @@ import sys
 from types import SimpleNamespace
 
 import nbformat
-import numpy as np
 import pytest
 import yaml
 from conftest import NOTEBOOKS, ROOT, load_tool
 from packaging.requirements import Requirement
-from PIL import Image
 
 try:
     import tomllib
@@ -49,11 +47,8 @@ def test_fitting_python_is_found_or_asked_for(setup, monkeypatch, tmp_path):
         (tmp_path / "bin" / name).chmod(0o755)
         with pytest.raises(SystemExit):
             setup.main(dev=True)
-    assert [command[0] for command in started] == [
-        "/of/uv/python3.12",
-        "/usr/bin/python3.11",
-    ]
-    assert started[0][1:] == [setup.__file__, "dev"]
+    pythons = "/of/uv/python3.12", "/usr/bin/python3.11"
+    assert started == [[python, setup.__file__, "dev"] for python in pythons]
     assert list(tmp_path.iterdir()) == [tmp_path / "bin"]
 
 
@@ -69,10 +64,9 @@ def test_failing_command_is_one_sentence(setup):
     for message, sentence in {
         "OSError: [Errno 28] No space left on device": "the disk is full",
         "NewConnectionError: failed to resolve": "could not be downloaded",
-        "Read timed out.": "could not be downloaded",
         "No matching distribution found for x": "pip found no fitting package",
         "The environment was not created: ensurepip is not": "apt install",
-        "THESE PACKAGES DO NOT MATCH THE HASHES": r"the messages are in setup\.log",
+        "THESE PACKAGES DO NOT MATCH THE HASHES": "the messages are in",
     }.items():
         setup.LOG.write_text("")
         with pytest.raises(SystemExit, match=sentence):
@@ -139,15 +133,6 @@ def test_student_edition_has_everything_but_the_solutions(monkeypatch, tmp_path)
     for name in ("_quarto.yml", "index.qmd", "slides/index.qmd"):
         text = (tmp_path / "student" / name).read_text("utf-8")
         assert "teaching.qmd" not in text and ".notes" not in text
-
-
-def test_pictures_of_the_front_page_are_those_of_the_notebooks():
-    tool = load_tool("pictures")
-    for number in tool.PARTS:
-        stored = Image.open(tool.PICTURES / f"part-{number}.png").convert("RGB")
-        drawn = np.asarray(tool.part(number), float)
-        difference = np.abs(np.asarray(stored, float) - drawn).mean()
-        assert difference < 3, f"part {number}: run tools/pictures.py"
 
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

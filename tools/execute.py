@@ -14,18 +14,13 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
-KERNEL = {
-    "display_name": "Python 3 (ipykernel)",
-    "language": "python",
-    "name": "python3",
-}
-
 
 def main(path):
     if sys.platform == "win32":  # or Jupyter warns that it cannot use the other loop
         asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())
     os.environ["CIFAR100_STAND_IN"] = "never"
     notebook = nbformat.read(path, as_version=4)
+    metadata = notebook.metadata.copy()
     at = "before its first cell"
 
     def remember(cell, cell_index):
@@ -50,8 +45,7 @@ def main(path):
     try:
         client.execute()
         seconds = time.perf_counter() - start
-        # What the executing machine adds would change with every machine.
-        notebook.metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+        notebook.metadata = metadata  # else it would change with every machine
         nbformat.write(notebook, new)
         os.replace(new, path)
     except BaseException as error:

@@ -4,6 +4,7 @@
 is there, so it keeps to the syntax of 3.6.
 """
 
+import re
 import shutil
 import subprocess
 import sys
@@ -22,28 +23,18 @@ FITTING = [(3, minor) for minor in (13, 12, 11, 10)]  # TensorFlow has releases 
 UNUSED = ("tensorflow/include", "pandas/tests")
 # Importing once compiles what the notebooks need, and shows whether it starts here.
 IMPORTS = "IPython, ipykernel.kernelapp, jupyterlab.labapp, keras, seaborn"
-# What pip says, and what that means.
-CAUSES = (
-    (
-        ("No space left", "Disk quota"),
-        f"the disk is full; make {NEEDED_GB} GB free and run it again.",
-    ),
-    (
-        ("Connection", "connection", "timed out", "resolve"),
-        "the packages could not be downloaded; check the network (or the proxy) and run"
-        " it again, it goes on where it was.",
-    ),
-    (
-        ("No matching distribution",),
-        "pip found no fitting package: either this system has none (Intel Macs have no"
-        " TensorFlow), or the package index is out of reach; see .venv/setup.log.",
-    ),
-    (
-        ("ensurepip",),
-        "Python's venv module is not complete; install it (on Debian: apt install"
-        " python3-venv) and run it again.",
-    ),
-)
+CAUSES = {  # what pip says, and what that means
+    "No space left|Disk quota": f"the disk is full; make {NEEDED_GB} GB free and run it"
+    " again.",
+    "[Cc]onnection|timed out|resolve": "the packages could not be downloaded; check the"
+    " network (or the proxy) and run it again, it goes on where it was.",
+    "No matching distribution": "pip found no fitting package: either this system has"
+    " none (Intel Macs have no TensorFlow), or the package index is out of reach; see"
+    " .venv/setup.log.",
+    "ensurepip": "Python's venv module is not complete; install it (on Debian: apt"
+    " install python3-venv) and run it again.",
+    "": "it failed; the messages are in .venv/setup.log.",
+}
 
 
 def stop(sentence):
@@ -82,10 +73,7 @@ def run(*command, stdout=None):
         status = subprocess.call(parts, stdout=stdout or log, stderr=log)
     if status != 0:
         said = LOG.read_text(errors="replace")
-        for signs, sentence in CAUSES:
-            if any(sign in said for sign in signs):
-                stop(sentence)
-        stop(f"it failed; the messages are in {LOG.relative_to(ROOT)}.")
+        stop(next(CAUSES[signs] for signs in CAUSES if re.search(signs, said)))
 
 
 def usable(python):

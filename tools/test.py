@@ -36,13 +36,10 @@ def guarded(folder, stand_in):
 
 def compare(mode, stand_in):
     """Run nbval over the notebooks, guarded; return its exit status."""
-    options = ["--nbval-current-env", "--nbval-sanitize-with=tests/nbval.cfg"]
+    command = [*PYTEST, "notebooks", mode, "--nbval-current-env"]
+    command += ["--nbval-sanitize-with=tests/nbval.cfg"]
     with tempfile.TemporaryDirectory() as folder:
-        return subprocess.call(
-            [*PYTEST, "notebooks", mode, *options],
-            cwd=ROOT,
-            env=guarded(folder, stand_in),
-        )
+        return subprocess.call(command, cwd=ROOT, env=guarded(folder, stand_in))
 
 
 def main():
