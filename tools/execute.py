@@ -15,12 +15,12 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 
-def main():
+def main(path):
     if sys.platform == "win32":  # or Jupyter warns that it cannot use the other loop
         asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())
-    path = Path(sys.argv[1])
     os.environ["CIFAR100_STAND_IN"] = "never"
     notebook = nbformat.read(path, as_version=4)
+    metadata = notebook.metadata.copy()
     at = "before its first cell"
 
     def remember(cell, cell_index):
@@ -40,47 +40,33 @@ def main():
         on_cell_execute=remember,
         shutdown_kernel="immediate",
     )
+    new = path.with_suffix(".new")
     start = time.perf_counter()
     try:
         client.execute()
-    except CellExecutionError as error:
-        raise SystemExit(
-            f"{path} is left as it was: stopped {at} with {error.ename}: {error.evalue}"
-        ) from None
-    except BaseException as error:
-        # nbclient answers Ctrl-C by ending the kernel, over which it then stumbles.
-        stumbled = hasattr(client, "_async_cleanup_kernel_future")
-        if stumbled or isinstance(error, KeyboardInterrupt):
-            raise SystemExit(f"{path} is left as it was: interrupted {at}.") from None
-        if not isinstance(error, DeadKernelError):
-            raise
-        raise SystemExit(
-            f"{path} is left as it was: its kernel died {at}, most often for want of"
-            " memory: close other programs, and run it again."
-        ) from None
-    seconds = time.perf_counter() - start
-    # What the executing machine adds would change with every machine.
-    notebook.metadata = {
-        "kernelspec": {
-            "display_name": "Python 3 (ipykernel)",
-            "language": "python",
-            "name": "python3",
-        },
-        "language_info": {"name": "python"},
-    }
-    new = path.with_suffix(".new")
-    try:
+        seconds = time.perf_counter() - start
+        notebook.metadata = metadata  # else it would change with every machine
         nbformat.write(notebook, new)
         os.replace(new, path)
-    except OSError as error:
+    except BaseException as error:
         new.unlink(missing_ok=True)
-        raise SystemExit(
-            f"{path} is left as it was: {error}; mend that, and run it again."
-        ) from None
-    print(f"{path}: {seconds:.0f} s{_peak_memory()}")
+        # nbclient answers Ctrl-C by ending the kernel, over which it then stumbles.
+        stumbled = hasattr(client, "_async_cleanup_kernel_future")
+        if isinstance(error, CellExecutionError):
+            reason = f"stopped {at} with {error.ename}: {error.evalue}"
+        elif stumbled or isinstance(error, KeyboardInterrupt):
+            reason = f"interrupted {at}."
+        elif isinstance(error, DeadKernelError):
+            reason = f"its kernel died {at}, most often for want of memory."
+        elif isinstance(error, OSError):
+            reason = f"{error}; mend that, and run it again."
+        else:
+            raise
+        raise SystemExit(f"{path} is left as it was: {reason}") from None
+    print(f"{path}: {seconds:.0f} s{peak_memory()}")
 
 
-def _peak_memory():
+def peak_memory():
     """Return the most memory that a finished child process held, where it is known."""
     try:
         import resource
@@ -92,4 +78,4 @@ def _peak_memory():
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]))

@@ -1,6 +1,5 @@
 """Render the site, or the slides alone, with Quarto, or without it with smalldocs."""
 
-import importlib.metadata
 import importlib.util
 import os
 import re
@@ -40,15 +39,12 @@ def install_quarto():
     tried = Path(sys.prefix) / "quarto-cli-tried"
     if tried.exists():
         return
-    named = importlib.metadata.requires("cifar100-lecture")
-    package = next(name for name in named if name.startswith("quarto-cli=="))
     pip = [sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
     options = ["--no-deps", "--no-build-isolation", "--progress-bar", "off"]
+    package = ["--require-hashes", "-r", ROOT / "requirements-quarto.lock"]
     print("Trying to download Quarto, once ...", flush=True)
     try:
-        subprocess.run(
-            [*pip, *options, package.split(";")[0]], capture_output=True, timeout=600
-        )
+        subprocess.run([*pip, *options, *package], capture_output=True, timeout=600)
     except subprocess.TimeoutExpired:
         pass
     tried.write_text("Remove this file to let `make site` try again.\n")
