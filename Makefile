@@ -32,8 +32,8 @@ notebooks: $(READY) ## execute the notebooks in place, on the real data, and red
 	@for notebook in notebooks/*.ipynb; do $(BIN)/python tools/execute.py $$notebook || exit 1; done
 	@$(BIN)/python tools/pictures.py
 
-record: $(DEV) ## train the recorded runs (JOBS=baseline: some of them)
-	@$(BIN)/python tools/record.py $(JOBS)
+record: $(DEV) ## list the recorded runs; JOBS=all or JOBS="improving large": train them
+	@$(BIN)/python tools/record.py $(JOBS) $(if $(EPOCHS),--epochs $(EPOCHS))
 
 student: $(READY) ## make _student/, the lecture and its pages without the solutions
 	@$(BIN)/python tools/student.py

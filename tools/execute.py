@@ -1,7 +1,8 @@
 """Execute one notebook in place, in a fresh kernel, on the real data.
 
 The file is replaced only when every cell has run. Afterwards the time and the peak of
-the kernel's resident memory are printed, as the operating system accounts for it.
+the kernel's resident memory, as the operating system accounts for it, are printed and
+put into runs/notebooks.csv.
 """
 
 import asyncio
@@ -11,8 +12,15 @@ import time
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
+from provenance import machine
+
+from helpers.notebooks import NOTEBOOKS
+from helpers.runs import RUNS
+
+TIMES = RUNS / "notebooks.csv"
 
 
 def main(path):
@@ -63,18 +71,23 @@ def main(path):
         else:
             raise
         raise SystemExit(f"{path} is left as it was: {reason}") from None
-    print(f"{path}: {seconds:.0f} s{peak_memory()}")
+    gigabytes = peak_memory()
+    print(f"{path}: {seconds:.0f} s, at most {gigabytes:.2f} GB of memory")
+    if path.resolve().parent == NOTEBOOKS:
+        table = pd.read_csv(TIMES, index_col="notebook")
+        columns = round(seconds), round(gigabytes, 2), machine()["processor"]
+        table.loc[path.stem] = columns
+        table.sort_index().astype({"seconds": int}).to_csv(TIMES, lineterminator="\n")
 
 
 def peak_memory():
-    """Return the most memory that a finished child process held, where it is known."""
+    """Return the most gigabytes that a finished child process held, NaN if unknown."""
     try:
         import resource
     except ImportError:  # Windows
-        return ""
+        return float("nan")
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    unit = 1 if sys.platform == "darwin" else 1024
-    return f", at most {peak * unit / 1e9:.2f} GB of memory"
+    return peak * (1 if sys.platform == "darwin" else 1024) / 1e9
 
 
 if __name__ == "__main__":

@@ -8,7 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from helpers.runs import RunError, load_runs
+import pandas as pd
+
+from helpers.runs import RUNS, RunError, load_runs
 
 ROOT = Path(__file__).resolve().parents[1]
 NO_RENDERER = 3  # the exit status where there is nothing to render with
@@ -69,6 +71,9 @@ def variables():
     fastest = epochs.groupby(epochs["step"].str.split(",").str[0])["seconds"].min()
     ratio = fastest["deterministic"] / fastest["plain"]
     lines += ["repeat:", f'  ratio: "{ratio:.2f}"']
+    times = pd.read_csv(RUNS / "notebooks.csv")
+    lines += ["notebooks:", f'  minutes: "{times["seconds"].sum() / 60:.0f}"']
+    lines += [f'  gigabytes: "{times["peak_gigabytes"].max():.1f}"']
     return "\n".join(lines) + "\n"
 
 
