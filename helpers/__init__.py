@@ -1,6 +1,7 @@
 """What the notebooks of the lecture share; see the docstring of each function."""
 
-from helpers.data import Cifar100, DataError, NoDataError, load_cifar100
+import importlib
+
 from helpers.exercises import check
 from helpers.figures import (
     model_summary,
@@ -38,3 +39,10 @@ __all__ = [
     "system_information",
     "tidy_history",
 ]
+
+
+def __getattr__(name):
+    """Import helpers.data when it is asked for, so that it can be a command, too."""
+    if name in ("Cifar100", "DataError", "NoDataError", "load_cifar100"):
+        return getattr(importlib.import_module("helpers.data"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
