@@ -47,7 +47,6 @@ LARGE = "def train_large(seed, callbacks): ...\ndef refit_large(seed, callbacks)
 def record():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CIFAR100_STAND_IN", "never")  # the script sets it for itself
-        patch.syspath_prepend(ROOT / "tools")
         yield load_tool("record")
 
 
