@@ -2,7 +2,7 @@
 // It attaches itself to every element of the class "convolution-to-touch".
 
 import { forward, windowAt } from "./network.js";
-import { choosePosition, grid, make, number, style } from "./parts.js";
+import { choosePosition, grid, make, number, style, term } from "./parts.js";
 
 const rows = (text) => text.trim().split(/\s+/).map((row) => Array.from(row, (digit) => Number(digit) / 2));
 const PICTURES = {
@@ -91,7 +91,7 @@ export function attach(place) {
     last.replaceChildren(...(names.length ? [grid(`After ${names.join(" and ")}`, table(tensors.at(-1), wait), { marked: now })] : []));
     const products = Array.from(convolution.arrays[0], (weight, i) => {
       const value = padded[y + Math.floor(i / 3)][x + (i % 3)];
-      return `${number(value)} × ${weight < 0 ? `(${number(weight)})` : number(weight)}`;
+      return `${number(value)} × ${term(weight)}`;
     });
     said.textContent = `Row ${row + 1}, column ${column + 1}: ${products.join(" + ")} = ${number(output.data[at])}`;
   }

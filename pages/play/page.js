@@ -1,12 +1,12 @@
 // The page `play`: choose a picture, see what the network makes of it, follow the way through its layers.
 
 import { calibrate, forward, load, loadWeights, windowAt } from "./network.js";
-import { choosePosition, grid, make, number, paintMap, paintPicture, spoken, style } from "./parts.js";
+import { choosePosition, grid, make, number, paintMap, paintPicture, spoken, style, term } from "./parts.js";
 import { SIZE, readFile, shrink } from "./picture.js";
 import { DRAWINGS, draw } from "./samples.js";
 
 const FOLDER = new URL("network/", import.meta.url);
-const FIRST = 16; // maps of a layer that are shown before all of them are asked for
+const FIRST = 10; // maps of a layer that are shown before all of them are asked for
 const BRUSHES = { "grey, to cover a part": "#808080", black: "#000000", white: "#ffffff", red: "#d02020", orange: "#f08a10", yellow: "#f8d010", green: "#308030", blue: "#3070d0", brown: "#704020" };
 const percent = (p) => `${(100 * p).toFixed(1)}%`;
 
@@ -22,6 +22,7 @@ const field = make("div", { class: "cursor field", "aria-hidden": "true" });
 const brush = make("select", {}, ...Object.keys(BRUSHES).map((name) => make("option", {}, name)));
 const width = make("select", {}, ...[2, 4, 8, 12].map((n) => make("option", { value: n, selected: n === 8 }, `${n} pixels`)));
 const answers = make("tbody");
+const names = make("p");
 const way = make("div", { class: "way" });
 const detail = make("div", { class: "detail", role: "group", "aria-label": "How one number of the map is computed" });
 
@@ -104,6 +105,7 @@ const box = (top, left, high, wide) => Object.entries({ top, left, height: high,
 /** List the feature maps of each convolution and pooling, the largest mean first. */
 function listMaps() {
   const chosen = state.focus && `${state.focus.index} ${state.focus.map}`;
+  const counts = { conv: 0, pool: 0 };
   way.replaceChildren(...state.network.layers.flatMap((layer, i) => {
     if (!["conv", "pool"].includes(layer.kind) || layer.shape.length < 3) return [];
     const [rows, columns, count] = layer.shape;
@@ -113,7 +115,7 @@ function listMaps() {
     const option = (map) => {
       const picture = make("canvas", { width: columns, height: rows, "data-layer": i + 1, "data-map": map });
       paintMap(picture, state.tensors[i + 1], map);
-      const input = make("input", { type: "radio", name: "map", value: `${i} ${map}`, "aria-label": `${layer.name}, map ${map}, mean ${number(means[map])}`,
+      const input = make("input", { type: "radio", name: "map", value: `${i} ${map}`, "aria-label": `map ${map}, mean ${number(means[map])}`,
         onchange: () => look(i, map) });
       return make("label", { class: "map" }, input, picture, make("span", {}, String(map)));
     };
@@ -123,8 +125,8 @@ function listMaps() {
       maps.append(...order.slice(FIRST).map(option));
       maps.querySelectorAll("input")[FIRST].focus();
     } }, `Show all ${count} maps`);
-    const what = layer.kind === "conv" ? "convolution" : "pooling";
-    return [make("fieldset", {}, make("legend", {}, `${layer.name}: ${what}, ${count} maps of ${rows} × ${columns}`), maps, ...(count > FIRST ? [more] : []))];
+    const what = `${layer.kind === "conv" ? "Convolution" : "Pooling"} ${++counts[layer.kind]}`;
+    return [make("fieldset", {}, make("legend", {}, `${what}: ${count} maps of ${rows} × ${columns}`), maps, ...(count > FIRST ? [more] : []))];
   }));
   const again = way.querySelector(`input[value="${chosen}"]`) ?? way.querySelector("input");
   again.checked = true;
@@ -174,7 +176,7 @@ function explain() {
     const order = Array.from(sums.keys()).sort((a, b) => Math.abs(sums[b]) - Math.abs(sums[a])).slice(0, 3);
     const rest = sums.reduce((a, b) => a + b) - order.reduce((sum, c) => sum + sums[c], 0);
     const total = sums.reduce((a, b) => a + b) + (bias?.[map] ?? 0);
-    const terms = [...order.map((c) => number(sums[c])), ...(channels > 3 ? [`${number(rest)} (the other ${channels - 3} input maps)`] : []), ...(bias ? [`${number(bias[map])} (bias)`] : [])];
+    const terms = [...order.map((c) => term(sums[c])), ...(channels > 3 ? [`${term(rest)} (the other ${channels - 3} input maps)`] : []), ...(bias ? [`${term(bias[map])} (bias)`] : [])];
     parts.push(make("p", {}, `${place}: ${terms.join(" + ")} = ${number(total)}${layer.activation === "relu" ? `, after ReLU ${number(result)}` : ""}.`),
       ...order.map((c) => make("div", { class: "stages" }, grid(`Window in ${name(c)}`, input(c)), grid("Filter", cut((k) => weight(c, k))), make("span", {}, `sum of the products: ${number(sums[c])}`))));
   }
@@ -224,9 +226,11 @@ async function start(place) {
     make("div", { class: "choices" }, make("label", {}, "Your own picture or photograph ", file), blank),
     make("p", {}, "You can also drop a picture on this page, or paste one."), said,
     make("div", { class: "stages" },
-      make("div", {}, make("div", { class: "frame" }, canvas, field, cursor),
+      make("div", { class: "chosen" }, make("div", { class: "frame" }, canvas, field, cursor),
         make("div", { class: "choices" }, make("label", {}, "Brush ", brush), make("label", {}, "Width ", width), restore)),
-      make("table", { class: "answers" }, make("caption", {}, "The five most probable classes"), make("thead", {}, heads), answers)),
+      make("table", { class: "answers" }, make("caption", {}, "The five most probable classes"), make("thead", {}, heads), answers),
+      make("div", { class: "limits" }, make("p", {}, "The network must give one of its 100 names, even if none fits, and these 32 × 32 pixels are all it sees."),
+        make("details", {}, make("summary", {}, "The 100 names"), names))),
     make("h3", {}, "The way through the network"),
     make("p", {}, "The feature maps of each layer, the largest mean first. Choose a map, then a position on it: the frame in the picture shows what this number depends on."), way);
   place.classList.add("touch");
@@ -240,16 +244,21 @@ async function start(place) {
     say(error.message);
     return;
   }
-  const { samples, names, temperature, measured } = state.network;
+  const { samples, temperature, measured } = state.network;
+  names.textContent = state.network.names.map(spoken).join(", ");
   if (temperature) heads.append(make("th", { scope: "col" }, "calibrated"));
-  if (samples.length) galleries.append(gallery("Test images", await testImages(samples, names)));
+  if (samples.length) galleries.append(gallery("Test images", await testImages(samples)));
   if (measured) place.append(make("p", {}, `One forward pass takes ${measured.browser_ms} ms here and ${measured.keras_ms} ms in Keras, a ratio of ${measured.ratio}; while you paint, ${measured.frames_per_second} pictures are computed per second (${measured.machine}, ${measured.browser}).`));
 }
 
 /** The first test images: the network has not seen them in training, and it gets many of them wrong. */
-async function testImages(labels, names) {
+async function testImages(labels) {
   const bytes = new Uint8Array(await (await fetch(new URL("samples.bin", FOLDER))).arrayBuffer());
-  return labels.map((label, i) => ({ name: `test image ${i}: ${spoken(names[label])}`, pixels: Float32Array.from(bytes.subarray(i * 3072, (i + 1) * 3072)), sentence: `Test image ${i}, labelled ${spoken(names[label])}.` }));
+  return labels.map((label, i) => {
+    const name = spoken(state.network.names[label]);
+    const pixels = Float32Array.from(bytes.subarray(i * 3072, (i + 1) * 3072));
+    return { name: `test image ${i}: ${name}`, pixels, sentence: `Test image ${i}, labelled ${name}.` };
+  });
 }
 
 start(document.querySelector("#play"));

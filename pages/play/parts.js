@@ -18,17 +18,19 @@ export function style() {
 }
 
 export const spoken = (name) => name.replaceAll("_", " ");
-export const number = (value, digits = 2) => String(Number(value.toFixed(digits))).replace("-", "−").replace("−0$", "0");
+/** Write a number with at most two decimals, and as a term of a sum or product. */
+export const number = (value) => String(Number(value.toFixed(2)) || 0).replace("-", "−");
+export const term = (value) => (number(value).startsWith("−") ? `(${number(value)})` : number(value));
 
 /** Paint RGB pixels from 0 to 255 on a canvas of their size. */
 export function paintPicture(canvas, pixels) {
-  paint(canvas, (i) => [pixels[3 * i], pixels[3 * i + 1], pixels[3 * i + 2]]);
+  paint(canvas, (i, colour) => pixels[3 * i + colour]);
 }
 
 /** Paint one feature map in greys, from its smallest number in black to its largest in white. */
 export function paintMap(canvas, { data, shape }, channel) {
   const { low, range } = extent(data, channel, shape[2]);
-  paint(canvas, (i) => Array(3).fill((255 * (data[i * shape[2] + channel] - low)) / range));
+  paint(canvas, (i) => (255 * (data[i * shape[2] + channel] - low)) / range);
 }
 
 /** Return the smallest number of a channel, and how far the largest is from it (1 if all are equal). */
@@ -41,10 +43,13 @@ function extent(data, channel, channels) {
   return { low, range: high - low || 1 };
 }
 
-function paint(canvas, colour) {
+function paint(canvas, value) {
   const context = canvas.getContext("2d");
   const image = context.createImageData(canvas.width, canvas.height);
-  for (let i = 0; i < canvas.width * canvas.height; i++) image.data.set([...colour(i), 255], 4 * i);
+  for (let i = 0; i < canvas.width * canvas.height; i++) {
+    for (let colour = 0; colour < 3; colour++) image.data[4 * i + colour] = value(i, colour);
+    image.data[4 * i + 3] = 255;
+  }
   context.putImageData(image, 0, 0);
 }
 
