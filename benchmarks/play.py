@@ -75,7 +75,7 @@ def in_browser(address):
         browser = playwright.chromium.launch(**options)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.goto(f"{address}pages/play.html")
-        page.locator("input[aria-label='drawing: sunflower']").check()
+        page.locator("input[aria-label='drawing: tree']").check()
         page.locator(".answers tbody tr").first.wait_for()
         for name in ("play", "convolution"):
             take(page, name)
@@ -88,14 +88,16 @@ def take(page, name):
     if name == "convolution":
         picture = page.get_by_role("combobox", name="Picture", exact=True)
         picture.select_option("a square")
-        page.get_by_role("button", name="One step", exact=True).click(click_count=9)
-        part = page.locator(".convolution-to-touch .stages")
-        clip = part.bounding_box()
-    else:
-        page.mouse.move(0, 0)
-        first = page.locator("#play .stages").first.bounding_box()
-        last = page.locator("#play .way fieldset").first.bounding_box()
-        clip = {**first, "height": last["y"] + 90 - first["y"]}
+        step = page.get_by_role("button", name="One step", exact=True)
+        step.click(click_count=9)
+    part = page.locator({"play": "#play", "convolution": ".convolution-to-touch"}[name])
+    part.locator(".stages").first.scroll_into_view_if_needed()
+    top = part.locator(".stages").first.bounding_box()
+    last = part.locator(".stages, .maps:not(.samples)").nth(int(name == "play"))
+    bottom = last.bounding_box()
+    down = page.evaluate("scrollY")
+    height = bottom["y"] + bottom["height"] - top["y"]
+    clip = {**top, "y": top["y"] + down, "height": height}
     page.screenshot(path=ROOT / "images" / f"{name}.png", clip=clip, full_page=True)
 
 

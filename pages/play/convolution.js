@@ -28,10 +28,8 @@ function layer(kind, size, stride, same, [height, width], rest) {
   return { kind, shape, padding, kernel: [size, size], stride: [stride, stride], activation: "linear", ...rest };
 }
 
-/** Cut a tensor into rows of numbers; what `hidden` says is left out. */
-function table({ data, shape }, hidden = () => false) {
-  return Array.from({ length: shape[0] }, (_, i) => Array.from({ length: shape[1] }, (_, j) => (hidden(i, j) ? null : data[i * shape[1] + j])));
-}
+/** Cut a tensor of one channel into rows of numbers. */
+const table = ({ data, shape }) => Array.from({ length: shape[0] }, (_, i) => Array.from(data.subarray(i * shape[1], (i + 1) * shape[1])));
 
 export function attach(place) {
   style();
@@ -83,12 +81,12 @@ export function attach(place) {
     before.replaceChildren(grid("Picture", padded, { padded: outside, marked: (i, j) => i >= y && i < y + 3 && j >= x && j < x + 3 }));
     const later = (i, j) => i * columns + j > Math.max(shown, at);
     const here = (i, j) => i === row && j === column;
-    after.replaceChildren(grid("Output", table(output, later), { marked: here }));
+    after.replaceChildren(grid("Output", table(output), { hidden: later, marked: here }));
     const pool = layers[2];
     const names = [relu.checked && "ReLU", pool && "pooling"].filter(Boolean);
     const wait = pool ? (i, j) => windowAt(pool, i, j, convolution.shape).some(([y, x]) => later(y, x)) : later;
     const now = pool ? (i, j) => windowAt(pool, i, j, convolution.shape).some(([y, x]) => here(y, x)) : here;
-    last.replaceChildren(...(names.length ? [grid(`After ${names.join(" and ")}`, table(tensors.at(-1), wait), { marked: now })] : []));
+    last.replaceChildren(...(names.length ? [grid(`After ${names.join(" and ")}`, table(tensors.at(-1)), { hidden: wait, marked: now })] : []));
     const products = Array.from(convolution.arrays[0], (weight, i) => {
       const value = padded[y + Math.floor(i / 3)][x + (i % 3)];
       return `${number(value)} × ${term(weight)}`;

@@ -228,13 +228,16 @@ async function start(place) {
     make("div", { class: "stages" },
       make("div", { class: "chosen" }, make("div", { class: "frame" }, canvas, field, cursor),
         make("div", { class: "choices" }, make("label", {}, "Brush ", brush), make("label", {}, "Width ", width), restore)),
-      make("table", { class: "answers" }, make("caption", {}, "The five most probable classes"), make("thead", {}, heads), answers),
-      make("div", { class: "limits" }, make("p", {}, "The network must give one of its 100 names, even if none fits, and these 32 × 32 pixels are all it sees."),
+      make("div", { class: "beside" },
+        make("table", { class: "answers" }, make("caption", {}, "The five most probable classes"), make("thead", {}, heads), answers),
+        make("p", {}, "The network must give one of its 100 names, even if none fits, and these 32 × 32 pixels are all it sees."),
         make("details", {}, make("summary", {}, "The 100 names"), names))),
     make("h3", {}, "The way through the network"),
     make("p", {}, "The feature maps of each layer, the largest mean first. Choose a map, then a position on it: the frame in the picture shows what this number depends on."), way);
   place.classList.add("touch");
   choosePosition(canvas, () => [SIZE, SIZE], paintAt, { drag: true })(...state.brush);
+  width.onchange = () => paintAt(...state.brush, false);
+  width.onchange();
   addEventListener("paste", (event) => takeFile(event.clipboardData?.files[0]));
   addEventListener("dragover", (event) => event.preventDefault());
   addEventListener("drop", (event) => { event.preventDefault(); takeFile(event.dataTransfer.files[0]); });
@@ -248,7 +251,7 @@ async function start(place) {
   names.textContent = state.network.names.map(spoken).join(", ");
   if (temperature) heads.append(make("th", { scope: "col" }, "calibrated"));
   if (samples.length) galleries.append(gallery("Test images", await testImages(samples)));
-  if (measured) place.append(make("p", {}, `One forward pass takes ${measured.browser_ms} ms here and ${measured.keras_ms} ms in Keras, a ratio of ${measured.ratio}; while you paint, ${measured.frames_per_second} pictures are computed per second (${measured.machine}, ${measured.browser}).`));
+  if (measured) place.append(make("p", {}, `One forward pass takes ${measured.browser_ms} ms in the browser and ${measured.keras_ms} ms in Keras, a ratio of ${measured.ratio}; while you paint, ${measured.frames_per_second} pictures are computed per second (${measured.browser} on an ${measured.machine.processor} with ${measured.machine.cores} cores).`));
 }
 
 /** The first test images: the network has not seen them in training, and it gets many of them wrong. */

@@ -53,15 +53,15 @@ function paint(canvas, value) {
   context.putImageData(image, 0, 0);
 }
 
-/** Make a table of numbers on greys; values are rows of numbers, null for what is not there yet. */
-export function grid(caption, values, { marked = () => false, padded = () => false } = {}) {
-  const known = values.flat().filter((value) => value !== null);
-  const low = Math.min(...known, 0), high = Math.max(...known, low + 1e-9);
+/** Make a table of rows of numbers on greys; three functions of row and column say which cells are special. */
+export function grid(caption, values, { marked = () => false, padded = () => false, hidden = () => false } = {}) {
+  const low = Math.min(...values.flat(), 0), high = Math.max(...values.flat(), low + 1e-9);
   const cell = (value, row, column) => {
-    const grey = value === null ? null : Math.round((255 * (value - low)) / (high - low));
+    if (hidden(row, column)) return make("td");
+    const grey = Math.round((255 * (value - low)) / (high - low));
     const classes = [marked(row, column) && "marked", padded(row, column) && "padded"].filter(Boolean).join(" ");
-    const colours = grey === null ? null : `background:rgb(${grey},${grey},${grey});color:${grey < 118 ? "#fff" : "#000"}`;
-    return make("td", { class: classes, style: colours }, value === null ? "" : number(value));
+    const style = `background:rgb(${grey},${grey},${grey});color:${grey < 118 ? "#fff" : "#000"}`;
+    return make("td", { class: classes, style }, number(value));
   };
   const rows = values.map((row, i) => make("tr", {}, ...row.map((value, j) => cell(value, i, j))));
   return make("table", { class: "numbers" }, make("caption", {}, caption), make("tbody", {}, ...rows));
