@@ -16,6 +16,7 @@ import threading
 import time
 from pathlib import Path
 
+from PIL import Image, ImageOps
 from playwright.sync_api import sync_playwright
 
 from helpers import load_run, load_weights, quiet_start, run_cells
@@ -98,7 +99,12 @@ def take(page, name):
     down = page.evaluate("scrollY")
     height = bottom["y"] + bottom["height"] - top["y"]
     clip = {**top, "y": top["y"] + down, "height": height}
-    page.screenshot(path=ROOT / "images" / f"{name}.png", clip=clip, full_page=True)
+    path = ROOT / "images" / f"{name}.png"
+    page.screenshot(path=path, clip=clip, full_page=True)
+    if name == "play":  # and its upper part for the card on the front page
+        whole = Image.open(path).convert("RGB")
+        card = ImageOps.fit(whole, (480, 270), centering=(0, 0))
+        card.save(path.with_name("play-card.png"), optimize=True)
 
 
 def main():
