@@ -31,6 +31,10 @@ FORWARD = """async (images) => {
   return images.map(run).map((all) =>
     [all.map((x) => x.shape), all.map(mean), Array.from(all.at(-1).data)]);
 }"""
+SETTLED = """(before) => {
+  const now = document.querySelector("#play > .said").textContent;
+  return now !== before && !now.endsWith("…");
+}"""
 DROP = """() => {
   const dataTransfer = new DataTransfer();
   dataTransfer.items.add(new File(["no picture"], "dropped.txt"));
@@ -46,14 +50,16 @@ def png(height, width, channels=3, **options):
 
 
 def choose(page, buffer, name="a.png"):
-    """Choose a file; return what the page says when it has settled."""
+    """Choose a file; return what the page says of it."""
     file = {"name": name, "mimeType": "", "buffer": buffer}
-    page.set_input_files("input[type=file]", file)
-    return said(page)
+    return said(page, lambda: page.set_input_files("input[type=file]", file))
 
 
-def said(page):
-    page.wait_for_timeout(700)
+def said(page, act):
+    """Return the sentence that the page says once something was done."""
+    before = page.locator("#play > .said").inner_text()
+    act()
+    page.wait_for_function(SETTLED, arg=before)
     return page.locator("#play > .said").inner_text()
 
 
@@ -143,16 +149,15 @@ def test_each_mishap_is_one_sentence_and_the_page_goes_on(open_page):
     page.route("**/weights.bin", lambda route: route.fulfill(body=bodies.pop(0)))
     sentences = []
     while bodies:
-        page.locator("input[name=sample]").nth(len(sentences)).check()
-        sentences.append(said(page))
+        sample = page.locator("input[name=sample]").nth(len(sentences))
+        sentences.append(said(page, sample.check))
     page.unroute("**/weights.bin")
     heic = b"\0\0\0\x18ftypheic" + bytes(1000)
     files = {"notes.txt": b"no", "photo.heic": heic, "cut.png": png(50, 50)[:900]}
     for name, content in {**files, "line.png": png(4000, 1)}.items():
         sentences.append(choose(page, content, name))
         assert name in sentences[-1]
-    page.evaluate(DROP)
-    sentences.append(said(page))
+    sentences.append(said(page, lambda: page.evaluate(DROP)))
     assert len(set(sentences)) == 9 and "dropped.txt" in sentences[-1]
     for sentence in sentences:
         assert re.fullmatch(r"\S.+[^.…]\.", sentence) and ". " not in sentence

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from helpers import (
+    DataError,
     NoDataError,
     RunError,
     load_cifar100,
@@ -137,22 +138,24 @@ def main():
     about, weights = pack(model)
     about["names"] = sorted(" ".join(SUPERCLASSES.values()).split())
     about["temperature"] = run.record.get("temperature")
-    shutil.rmtree(TARGET, ignore_errors=True)
-    TARGET.mkdir(parents=True)
-    (TARGET / "weights.bin").write_bytes(weights)
-    os.environ["CIFAR100_STAND_IN"] = "never"
+    files = {"weights.bin": weights}
     about["samples"] = []
+    os.environ["CIFAR100_STAND_IN"] = "never"
     with contextlib.suppress(NoDataError):
         images, labels = load_cifar100(download=False).test
-        (TARGET / "samples.bin").write_bytes(images[:SAMPLES].tobytes())
+        files["samples.bin"] = images[:SAMPLES].tobytes()
         about["samples"] = labels[:SAMPLES, 0].tolist()
     measured = ROOT / "benchmarks" / "play.json"
     about["measured"] = json.loads(measured.read_text()) if measured.exists() else None
-    (TARGET / "network.json").write_text(json.dumps(about), encoding="utf-8")
+    files["network.json"] = json.dumps(about).encode()
+    shutil.rmtree(TARGET, ignore_errors=True)
+    TARGET.mkdir(parents=True)
+    for name, content in files.items():
+        (TARGET / name).write_bytes(content)
 
 
 if __name__ == "__main__":
     try:
         main()
-    except (RunError, OSError) as error:
+    except (RunError, DataError, OSError) as error:
         raise SystemExit(f"The page `play` has no network: {error}") from None
