@@ -128,7 +128,8 @@ def main(what="index.qmd"):
         raise SystemExit(NO_RENDERER)
     if what == "index.qmd":
         shutil.rmtree(ROOT / "_site", ignore_errors=True)
-    if subprocess.run(command, cwd=ROOT).returncode != 0:
+    own = {**os.environ, "QUARTO_PYTHON": sys.executable}  # for tools/play.py
+    if subprocess.run(command, cwd=ROOT, env=own).returncode != 0:
         raise SystemExit(f"The site was not rendered: {command[0]} failed, see above.")
     if program is None:
         finish_smalldocs()
