@@ -12,7 +12,7 @@ from conftest import load_tool
 from PIL import Image, ImageOps
 from test_browser import SITE, Axe, each_theme
 
-from helpers import load_run, load_weights, quiet_start, run_cells
+from helpers import load_run, quiet_start, run_cells
 
 with quiet_start():
     import keras
@@ -92,7 +92,7 @@ def compare(page, model, images):
 
 def test_page_computes_what_keras_does(real_data, open_page):
     model = run_cells("02-model.ipynb", "network")["build_model"]()
-    load_weights(model, load_run("baseline"))
+    model.load_weights(load_run("baseline").weights)
     compare(begin(open_page(PLAY)), model, real_data.test[0][20:220].astype("float32"))
 
 

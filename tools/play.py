@@ -20,11 +20,11 @@ from helpers import (
     RunError,
     load_cifar100,
     load_run,
-    load_weights,
     quiet_start,
     run_cells,
 )
 from helpers.data import SUPERCLASSES
+from helpers.runs import RUNS
 
 with quiet_start():
     from keras import layers
@@ -134,7 +134,7 @@ def pack(model):
 def main():
     run = load_run("baseline")
     model = run_cells("02-model.ipynb", "network")["build_model"]()
-    load_weights(model, run)
+    model.load_weights(run.weights)
     about, weights = pack(model)
     about["names"] = sorted(" ".join(SUPERCLASSES.values()).split())
     about["temperature"] = run.record.get("temperature")
@@ -145,7 +145,7 @@ def main():
         images, labels = load_cifar100(download=False).test
         files["samples.bin"] = images[:SAMPLES].tobytes()
         about["samples"] = labels[:SAMPLES, 0].tolist()
-    measured = ROOT / "benchmarks" / "play.json"
+    measured = RUNS / "play.json"
     about["measured"] = json.loads(measured.read_text()) if measured.exists() else None
     files["network.json"] = json.dumps(about).encode()
     shutil.rmtree(TARGET, ignore_errors=True)
@@ -157,5 +157,5 @@ def main():
 if __name__ == "__main__":
     try:
         main()
-    except (RunError, DataError, OSError) as error:
+    except (RunError, DataError, OSError, ValueError) as error:
         raise SystemExit(f"The page `play` has no network: {error}") from None

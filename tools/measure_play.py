@@ -18,12 +18,13 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 from playwright.sync_api import sync_playwright
+from provenance import provenance
 
-from helpers import load_run, load_weights, quiet_start, run_cells
-from helpers.runs import origin
+from helpers import load_run, quiet_start, run_cells
+from helpers.runs import RUNS
 
 ROOT = Path(__file__).resolve().parents[1]
-FILE = ROOT / "benchmarks" / "play.json"
+FILE = RUNS / "play.json"
 PASSES = 50
 FORWARD = """async (passes) => {
   const { forward } = await import("../pages/play/network.js");
@@ -57,7 +58,7 @@ def in_keras():
 
     with quiet_start():
         model = run_cells("02-model.ipynb", "network")["build_model"]()
-    load_weights(model, load_run("baseline"))
+    model.load_weights(load_run("baseline").weights)
     image = np.zeros((1, 32, 32, 3), "float32")
     model.predict_on_batch(image)
     seconds = []
@@ -108,7 +109,7 @@ def take(page, name):
 
 
 def main():
-    source = origin()
+    source = provenance()
     if not (ROOT / "_site" / "pages" / "play.html").exists():
         raise SystemExit("Not measured: the site is not rendered, run `make site`.")
 
