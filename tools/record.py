@@ -525,7 +525,8 @@ def record(wanted):
     elsewhere = os.environ.get("DASK_SCHEDULER_ADDRESS")
     with Client(**({} if elsewhere else local)) as client:
         print(f"To watch: {client.dashboard_link}", flush=True)
-        client.register_plugin(Fitness(state(), ask))
+        if elsewhere:
+            client.register_plugin(Fitness(state(), ask))
         free = [job for job in missing if not job.timed]
         for batch in (free, *([job] for job in missing if job.timed)):
             futures = {}
@@ -569,10 +570,11 @@ def main():
         raise SystemExit(
             f"No group {', '.join(unknown)}: expected {', '.join(groups)}."
         )
-    for group in [] if options.group else groups:
-        folders = [RUNS / job.folder for job in table if job.run == group]
-        done = sum((folder / "run.json").exists() for folder in folders)
-        print(f"{group}: {done} of {len(folders)} trainings are recorded")
+    if not options.group:
+        for group in groups:
+            done = [recorded(x, RUNS / x.folder) for x in table if x.run == group]
+            print(f"{group}: {sum(done)} of {len(done)} trainings are recorded")
+        return
     chosen = groups if "all" in options.group else options.group
     if record([job for job in table if job.run in chosen]):
         raise SystemExit(
