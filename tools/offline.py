@@ -1,8 +1,8 @@
 """Take out of the pages what Quarto would have them load from other hosts.
 
-Quarto runs this after each rendering (`post-render` in _quarto.yml). It gives every page
-with a data frame, and the slides, two scripts for interactive widgets and a line that
-needs them, and has no option against it; this lecture has no such widgets.
+Quarto runs this after each rendering (`post-render` in _quarto.yml). It gives every
+page with a data frame, and the slides, two scripts for interactive widgets and a line
+that needs them, and has no option against it; this lecture has no such widgets.
 """
 
 import os
