@@ -25,13 +25,13 @@ posix = pytest.mark.skipif(os.name != "posix", reason="needs the signals of POSI
 SETUP = """
 import os, time
 import keras, numpy as np
-x_train, y_train = np.ones((20, 4), "float32"), np.ones((20, 1), "float32")
+x_train, y_train = np.ones((20, 32, 32, 3), "uint8"), np.eye(20)
 """
-STEP = "UNITS = 1"
+STEP = "layer = keras.layers.Dense(20, activation='softmax')"
 TRAIN = """
 keras.utils.set_random_seed(SEED)
-model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(UNITS)])
-model.compile(loss="mse", optimizer="sgd", metrics=["accuracy"])
+model = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten(), layer])
+model.compile(loss="categorical_crossentropy", optimizer="sgd", metrics=["accuracy"])
 pause = keras.callbacks.LambdaCallback(
     on_epoch_begin=lambda epoch, logs: time.sleep(float(os.environ.get("PAUSE", 0)))
 )
@@ -275,7 +275,8 @@ def test_killed_recording_goes_on_after_the_last_epoch(lecture):
     assert records["either-or-426"]["resumed_after_epochs"] == []
     for record in records.values():
         assert (record["epochs"], record["images"], record["steps"]) == (4, 16, 8)
-        assert record["multiply_adds"] == 4 and record["operations"] == 6 * 4 * 16 * 4
+        assert record["multiply_adds"] == record["parameters"] - 20 == 3072 * 20
+        assert record["operations"] == 6 * 3072 * 20 * 16 * 4
     assert not list(lecture.glob("runs/*/*.partial"))
     third = start(lecture, *command)
     assert "2 of 2 are recorded already" in third.communicate(timeout=300)[0]

@@ -11,6 +11,7 @@ import hashlib
 import inspect
 import itertools
 import json
+import logging
 import math
 import os
 import re
@@ -522,6 +523,7 @@ def record(wanted):
     failed, started, done = 0, time.time(), itertools.count(1)
     local = {"n_workers": 1, "threads_per_worker": 1, "processes": False}
     local["dashboard_address"] = "127.0.0.1:0"
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # failures are listed
     elsewhere = os.environ.get("DASK_SCHEDULER_ADDRESS")
     with Client(**({} if elsewhere else local)) as client:
         print(f"To watch: {client.dashboard_link}", flush=True)
