@@ -142,7 +142,7 @@ def test_interrupted_rendering_leaves_a_clean_tree(clone, tmp_path):
     assert changes(clone) == ""
     environment = fake_quarto(tmp_path / "bin", "exit 0")
     again = start(render, cwd=clone, env=environment)
-    assert "To look at: file:" in again.communicate(timeout=60)[0]
+    assert "To look at:" in again.communicate(timeout=60)[0]
     assert again.returncode == 0 and changes(clone) == ""
 
 
