@@ -31,8 +31,8 @@ lab: $(READY) ## open JupyterLab in notebooks/
 notebooks: $(READY) ## execute the notebooks in place, on the real data
 	@for notebook in $(NOTEBOOKS); do $(BIN)/python tools/execute.py $$notebook || exit 1; done
 
-pictures: $(READY) ## draw the pictures of the front page from the figures of the notebooks
-	@$(BIN)/python tools/pictures.py
+pictures: $(READY) ## draw the pictures of the front page, and those that explain the network
+	@$(BIN)/python tools/pictures.py && $(BIN)/python tools/draw.py
 
 train: $(READY) ## train all epochs from scratch and record the run in runs/baseline/
 	@$(BIN)/python tools/train.py runs/baseline --epochs 30

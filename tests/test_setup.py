@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import nbformat
 import numpy as np
@@ -163,6 +164,16 @@ def test_pictures_of_the_front_page_are_those_of_the_notebooks():
             f"make pictures: {number}"
         )
     assert Image.open(tool.PICTURES / "card.png").size == (1200, 630)
+
+
+def test_drawn_pictures_are_those_that_the_network_gives():
+    tool = load_tool("draw")
+    for name, text in tool.drawn().items():
+        assert (tool.PICTURES / name).read_text("utf-8") == text, (
+            f"make pictures: {name}"
+        )
+        assert len(text) < 20_000
+        ElementTree.fromstring(text)
 
 
 def test_conda_environment_names_the_packages_of_pyproject():
