@@ -131,8 +131,17 @@ def load_script(path):
     return module
 
 
-def skip_module_without_site():
-    """Skip the module that is being imported where nothing can render the pages."""
-    if not (load_tool("render").quarto() or importlib.util.find_spec("smalldocs")):
-        reason = "neither Quarto nor smalldocs is at hand: the site is not tested"
+def rendered_pages():
+    """Return whether Quarto made the site, and its pages; without it, skip the module.
+
+    Quarto makes a deck of the slides, which is no page; smalldocs makes a page.
+    """
+    index = ROOT / "_site" / "index.html"
+    if not index.exists():
+        reason = "there are no pages to test: run make site first"
         pytest.skip(reason, allow_module_level=True)
+    quarto = 'name="generator" content="quarto' in index.read_text(encoding="utf-8")
+    sources = [ROOT / "index.qmd", *NOTEBOOKS, *sorted(ROOT.glob("pages/*.qmd"))]
+    sources += [] if quarto else [ROOT / "slides" / "index.qmd"]
+    site = index.parent
+    return quarto, [site / p.relative_to(ROOT).with_suffix(".html") for p in sources]
