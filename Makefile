@@ -26,7 +26,7 @@ data: $(READY) ## bring CIFAR-100 to this machine, once
 	@$(BIN)/python -m helpers.data --download
 
 lab: $(READY) ## open JupyterLab in notebooks/
-	@$(BIN)/jupyter lab --notebook-dir=notebooks
+	@$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks
 
 notebooks: $(READY) ## execute the notebooks in place, on the real data
 	@for notebook in $(NOTEBOOKS); do $(BIN)/python tools/execute.py $$notebook || exit 1; done
