@@ -79,7 +79,8 @@ def test_page_is_whole_accessible_and_by_itself(theme, width, open_page):
         assert page.locator("main h1").inner_text()
         page.evaluate("document.querySelectorAll('details').forEach(d => d.open = 1)")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, name
-        for rule in Axe().run(page).response["violations"]:
+        result = Axe().run(page, options={"resultTypes": ["violations"]}).response
+        for rule in result["violations"]:
             page.wrong += [f"{rule['id']}: {n['html'][:150]}" for n in rule["nodes"]]
         if page.wrong:
             found[name] = list(page.wrong)
@@ -97,7 +98,8 @@ PRINTED = """() => {
     const folded = [...document.querySelectorAll(".tab-pane")].filter(e =>
         !e.offsetHeight);
     const main = document.querySelector("main").getBoundingClientRect();
-    const empty = document.documentElement.scrollHeight - main.bottom > 100;
+    const end = Math.max(main.bottom, innerHeight) + 100;
+    const empty = document.documentElement.scrollHeight > end;
     return [...cut, ...screen, ...pale, ...folded].map(e => e.outerHTML.slice(0, 120))
         .concat(main.width < innerWidth - 20 ? "narrow" : [], empty ? "empty" : []);
 }"""
