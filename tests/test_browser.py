@@ -262,6 +262,6 @@ def test_every_slide_fits_and_can_be_read_from_the_last_row(size, open_page):
     page = open_page("slides/index.html", "light", *size)
     page.wait_for_function("window.Reveal && Reveal.isReady()")
     page.evaluate("Reveal.configure({ transition: 'none' })")
-    for number in range(page.evaluate("Reveal.getTotalSlides()")):
+    for number in range(page.locator(".slides > section").count()):
         page.wrong += page.evaluate(FAULTS, number)
     assert page.wrong == []

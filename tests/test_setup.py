@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import nbformat
 import pytest
@@ -137,6 +138,16 @@ def test_student_edition_has_everything_but_the_solutions(monkeypatch, tmp_path)
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 NEEDED = PROJECT["project"]["dependencies"]
+
+
+def test_drawn_pictures_are_those_that_the_network_gives():
+    tool = load_tool("draw")
+    for name, text in tool.drawn().items():
+        assert (tool.PICTURES / name).read_text("utf-8") == text, (
+            f"make pictures: {name}"
+        )
+        assert len(text) < 20_000
+        ElementTree.fromstring(text)
 
 
 def test_conda_environment_names_the_packages_of_pyproject():
