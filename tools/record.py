@@ -45,6 +45,11 @@ with quiet_start():
 SEED = 425
 SEEDS = range(SEED, SEED + 3)
 SEEDS_OF_THE_CHOICE = range(SEED, SEED + 5)
+# The learning rates that part 5 compares with those of two of its steps.
+PEAKS = {
+    "A learning rate that ends at zero": (0.0005, 0.002, 0.004, 0.008),
+    "SGD with momentum": (0.05, 0.1, 0.2, 0.4),
+}
 
 
 # What to run: a program sets `model` and `history`, given SEED, epochs and callbacks.
@@ -100,6 +105,12 @@ def recipes(notebook=NOTEBOOKS / "05-improving.ipynb"):
     return small, large, choice
 
 
+def with_peak(program, peak):
+    """Return a program whose last learning rate climbs to another peak."""
+    before, _, after = program.rpartition("peak=")
+    return f"{before}peak={peak}{after.lstrip('0123456789.')}"
+
+
 # The table of jobs.
 
 
@@ -144,6 +155,11 @@ def jobs(epochs=None):
         tested = "end" if step == choice else "never"
         for seed in SEEDS_OF_THE_CHOICE if step == choice else SEEDS:
             table.append(Job("improving", step, number, seed, program, tested=tested))
+    trials = [(s, p, improving[s]) for s in PEAKS if s in improving for p in PEAKS[s]]
+    for number, (step, peak, program) in enumerate(trials, start=1):
+        for seed in SEEDS[:2]:
+            tried = with_peak(program, peak)
+            table.append(Job("peaks", f"{step}, peak {peak}", number, seed, tried))
     for number, (step, program) in enumerate(networks.items(), start=1):
         table.append(Job("large", step, number, SEED, program, tested="end"))
     timed = {"tested": "each", "timed": True}
