@@ -105,6 +105,17 @@ def recipes(notebook=NOTEBOOKS / "05-improving.ipynb"):
     return small, large, choice
 
 
+def transfer(call):
+    """Return the program of a training of the appendix on transfer, by its call.
+
+    Its test images are those of the new classes.
+    """
+    recipe = cell_sources("05-improving.ipynb", "setup", "step")
+    tested = "callbacks[0].x_test, callbacks[0].y_test = x_new_test, y_new_test"
+    cells = cell_sources("transfer.ipynb", "transfer")
+    return program_of(*recipe, *cells, tested, f"model, history = {call}")
+
+
 def with_peak(program, peak):
     """Return a program whose last learning rate climbs to another peak."""
     before, _, after = program.rpartition("peak=")
@@ -162,6 +173,15 @@ def jobs(epochs=None):
             table.append(Job("peaks", f"{step}, peak {peak}", number, seed, tried))
     for number, (step, program) in enumerate(networks.items(), start=1):
         table.append(Job("large", step, number, SEED, program, tested="end"))
+    call = "pretrain(SEED, callbacks)"
+    for seed in SEEDS:
+        job = Job("transfer", "80 classes", 1, seed, transfer(call), weights=True)
+        table.append(job)
+    for number, n in enumerate((5, 20, 100), start=2):
+        program = transfer(f"from_scratch({n}, SEED, callbacks)")
+        for seed in SEEDS:
+            step = f"{n} images of each new class"
+            table.append(Job("transfer", step, number, seed, program, tested="end"))
     timed = {"tested": "each", "timed": True}
     original, pytorch = contender("original"), contender("pytorch")
     ways = {"original": original, "bundle": lecture(), "pytorch": pytorch}
@@ -260,7 +280,7 @@ def run_program(job, partial, resumed):
         "operations": 6 * facts["multiply_adds"] * facts["images"] * epochs,
         "resumed_after_epochs": resumed,
         "test": clock.result() if job.tested != "never" else None,
-        "temperature": temperature(names) if job.weights else None,
+        "temperature": temperature(names) if job.run == "baseline" else None,
         "peak_bytes": peak_bytes(),
         "matrix_product_operations_per_second": clock.matrix_products,
         "converted": None,
