@@ -73,36 +73,50 @@ def contender(name):
     return program_of(*cells, f"model, history = {name}(SEED, epochs, callbacks)")
 
 
-def recipes(notebook=NOTEBOOKS / "05-improving.ipynb"):
-    """Return notebook 5's programs by the headings of their sections, and the choice.
-
-    First those of the steps and variants: a step is added to those above it, a variant
-    is tried on top of them and left out; the last step is the choice. Then the two
-    trainings of the large network.
-    """
+def tagged(notebook):
+    """Return a tag, the heading above and the source for each tag of a code cell."""
     found, heading = [], ""
     for cell in nbformat.read(notebook, as_version=4).cells:
         if cell.cell_type == "markdown":
             headings = re.findall(r"^##+ (.+)$", cell.source, re.M)
             heading = headings[-1].strip() if headings else heading
-        for tag in cell.metadata.get("tags", []):
-            found.append((tag, heading, cell.source))
+        else:
+            tags = cell.metadata.get("tags", [])
+            found += [(tag, heading, cell.source) for tag in tags]
+    return found
 
-    def cells(*tags):
-        return [source for tag, _, source in found if tag in tags]
 
-    kept, small, large = [], {}, {}
+def recipes(notebook=NOTEBOOKS / "05-improving.ipynb"):
+    """Return notebook 5's programs by the headings of their sections, and the choice.
+
+    A step is added to those above it, a variant is tried on top of them and left out;
+    the last step is the choice.
+    """
+    found, kept, programs = tagged(notebook), [], {}
+    setup = [source for tag, _, source in found if tag == "setup"]
+    train = [source for tag, _, source in found if tag == "train"]
     for tag, heading, source in found:
         if tag in ("step", "variant"):
             tried = [*kept, source]
             if tag == "step":
                 kept, choice = tried, heading
-            small[heading] = program_of(*cells("setup"), *tried, *cells("train"))
+            programs[heading] = program_of(*setup, *tried, *train)
+    return programs, choice
+
+
+def large_networks(notebook=NOTEBOOKS / "large.ipynb"):
+    """Return the programs of the appendix on a larger network by their headings."""
+    setup = cell_sources("05-improving.ipynb", "setup")
+    found = [
+        (heading, code) for tag, heading, code in tagged(notebook) if tag == "large"
+    ]
+    programs = {}
     for function in ("train_large", "refit_large"):
-        heading = next(h for _, h, source in found if f"def {function}(" in source)
+        heading = next(h for h, source in found if f"def {function}(" in source)
         call = f"model, history = {function}(SEED, callbacks)"
-        large[heading] = program_of(*cells("setup", "large"), call)
-    return small, large, choice
+        sources = [source for _, source in found]
+        programs[heading] = program_of(*setup, *sources, call)
+    return programs
 
 
 def transfer(call):
@@ -158,7 +172,7 @@ class Job(NamedTuple):
 
 def jobs(epochs=None):
     """Return all jobs; `epochs` shortens the lecture's training."""
-    improving, networks, choice = recipes()
+    (improving, choice), networks = recipes(), large_networks()
     refit = list(networks)[-1]
     full = {"epochs": epochs or 30, "tested": "end", "weights": True}
     table = [Job("baseline", "The lecture's network", 1, SEED, lecture(), **full)]
