@@ -40,7 +40,6 @@ history = model.fit(
     callbacks=[*callbacks, pause],
 )
 """
-LARGE = "def train_large(seed, callbacks): ...\ndef refit_large(seed, callbacks): ..."
 
 
 @pytest.fixture(scope="module")
@@ -68,16 +67,21 @@ def test_steps_add_up_and_variants_do_not(record, tmp_path):
     path = tmp_path / "some.ipynb"
     cells = [("setup", "setup"), "## Steps\n\nText.\n\n### One\n\nText.", ("step", "1")]
     cells += [("step", "#| echo: false\nmore"), "### Tried", ("variant", "tried")]
-    cells += ["### Two", ("step", "2"), "### Large", ("large", LARGE), ("train", "fit")]
+    cells += ["### Two", ("step", "2"), ("train", "fit")]
     nbformat.write(notebook(*cells), path)
-    small, large, choice = record.recipes(path)
-    assert {name: program.split() for name, program in small.items()} == {
+    programs, choice = record.recipes(path)
+    assert {name: program.split() for name, program in programs.items()} == {
         "One": ["setup", "1", "more", "fit"],
         "Tried": ["setup", "1", "more", "tried", "fit"],
         "Two": ["setup", "1", "more", "2", "fit"],
     }
-    assert choice == "Two" and list(large) == ["Large"]
-    assert large["Large"].endswith("model, history = refit_large(SEED, callbacks)\n")
+    assert choice == "Two"
+
+
+def test_only_the_last_peak_of_a_program_is_replaced(record):
+    program = "old(peak=0.001)\nnew(peak=0.3, momentum=0.9)\n"
+    expected = "old(peak=0.001)\nnew(peak=0.05, momentum=0.9)\n"
+    assert record.with_peak(program, 0.05) == expected
 
 
 def test_every_job_is_recorded_by_the_committed_cells(record):
@@ -109,7 +113,7 @@ def test_records_follow_the_schema_and_are_whole(record):
 def test_the_test_images_judge_the_choice_and_what_the_page_admits(record, notebooks):
     trainings, _ = load_runs("improving")
     judged = trainings.dropna(subset="test.accuracy").groupby("step")["seed"].agg(list)
-    choice = record.recipes()[2]
+    choice = record.recipes()[1]
     assert judged[choice] == list(record.SEEDS_OF_THE_CHOICE)
     prose = " ".join(cell.source for cell in notebooks["05-improving.ipynb"].cells)
     admitted = set(re.findall(r'"([^"]+)", was judged as well', prose))
@@ -215,7 +219,7 @@ def lecture(tmp_path):
         shutil.copytree(ROOT / name, copy / name)
     cells = [("setup", SETUP), "### Either/or", ("step", STEP), ("train", TRAIN)]
     path = copy / "notebooks" / "05-improving.ipynb"
-    nbformat.write(notebook(*cells, "### Large", ("large", LARGE)), path)
+    nbformat.write(notebook(*cells), path)
     content = np.random.default_rng(1).integers(0, 20, (60, 3074), np.uint8).tobytes()
     (copy / "data").mkdir()
     for name in FILES:
