@@ -62,6 +62,15 @@ def lecture():
     return program_of(*network, *cell_sources("03-training.ipynb", "train"))
 
 
+def compared(tag, build, train):
+    """Return the program of one of notebook 3's comparisons, by its functions."""
+    network = cell_sources("02-model.ipynb", "network")
+    cells = cell_sources("03-training.ipynb", "data", tag)
+    calls = f"model = {build}()\nhistory = {train}(model, epochs, callbacks)"
+    seed = "keras.utils.set_random_seed(SEED)"
+    return program_of(*network, *cells, f"{seed}\n{calls}")
+
+
 def contender(name):
     """Return the program of one of the appendix's other ways to train the network."""
     cells = cell_sources("benchmark.ipynb", name)
@@ -140,6 +149,17 @@ def jobs(epochs=None):
     refit = list(networks)[-1]
     full = {"epochs": epochs or 30, "tested": "end", "weights": True}
     table = [Job("baseline", "The lecture's network", 1, SEED, lecture(), **full)]
+    few, simple = "train_on_few_images", "train_baseline"
+    compare = [
+        ("dropout", 1, "With dropout", "build_model", few),
+        ("dropout", 2, "Without dropout", "without_dropout", few),
+        ("baselines", 1, "Softmax regression", "softmax_regression", simple),
+        ("baselines", 2, "Dense network", "dense_network", simple),
+    ]
+    for run, number, step, build, how in compare:
+        program = compared(run, build, how)
+        for seed in SEEDS:
+            table.append(Job(run, step, number, seed, program, epochs=20))
     for number, (step, program) in enumerate(improving.items(), start=1):
         tested = "end" if step == choice else "never"
         for seed in SEEDS_OF_THE_CHOICE if step == choice else SEEDS:
