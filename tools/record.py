@@ -66,9 +66,8 @@ def compared(tag, build, train):
     """Return the program of one of notebook 3's comparisons, by its functions."""
     network = cell_sources("02-model.ipynb", "network")
     cells = cell_sources("03-training.ipynb", "data", tag)
-    calls = f"model = {build}()\nhistory = {train}(model, epochs, callbacks)"
-    seed = "keras.utils.set_random_seed(SEED)"
-    return program_of(*network, *cells, f"{seed}\n{calls}")
+    call = f"keras.utils.set_random_seed(SEED)\nmodel = {build}()\nhistory = {train}"
+    return program_of(*network, *cells, call)
 
 
 def contender(name):
@@ -149,15 +148,18 @@ def jobs(epochs=None):
     refit = list(networks)[-1]
     full = {"epochs": epochs or 30, "tested": "end", "weights": True}
     table = [Job("baseline", "The lecture's network", 1, SEED, lecture(), **full)]
-    few, simple = "train_on_few_images", "train_baseline"
+    few = "train_on_few_images(model, epochs, callbacks)"
     compare = [
         ("dropout", 1, "With dropout", "build_model", few),
         ("dropout", 2, "Without dropout", "without_dropout", few),
-        ("baselines", 1, "Softmax regression", "softmax_regression", simple),
-        ("baselines", 2, "Dense network", "dense_network", simple),
     ]
-    for run, number, step, build, how in compare:
-        program = compared(run, build, how)
+    baselines = ("Softmax regression", "Dense network"), (0.001, 0.0001)
+    for number, (step, rate) in enumerate(itertools.product(*baselines), start=1):
+        train = f"train_baseline(model, {rate}, epochs, callbacks)"
+        build = step.lower().replace(" ", "_")
+        compare.append(("baselines", number, f"{step}, {rate}", build, train))
+    for run, number, step, build, train in compare:
+        program = compared(run, build, train)
         for seed in SEEDS:
             table.append(Job(run, step, number, seed, program, epochs=20))
     for number, (step, program) in enumerate(improving.items(), start=1):
