@@ -158,10 +158,9 @@ def jobs(epochs=None):
         train = f"train_baseline(model, {rate}, epochs, callbacks)"
         build = step.lower().replace(" ", "_")
         compare.append(("baselines", number, f"{step}, {rate}", build, train))
-    for run, number, step, build, train in compare:
+    for seed, (run, number, step, build, train) in itertools.product(SEEDS, compare):
         program = compared(run, build, train)
-        for seed in SEEDS:
-            table.append(Job(run, step, number, seed, program, epochs=20))
+        table.append(Job(run, step, number, seed, program, epochs=20))
     for number, (step, program) in enumerate(improving.items(), start=1):
         tested = "end" if step == choice else "never"
         for seed in SEEDS_OF_THE_CHOICE if step == choice else SEEDS:
