@@ -68,6 +68,14 @@ def lecture():
     return program_of(*network, *cell_sources("03-training.ipynb", "train"))
 
 
+def compared(tag, build, train):
+    """Return the program of one of notebook 3's comparisons, by its functions."""
+    network = cell_sources("02-model.ipynb", "network")
+    cells = cell_sources("03-training.ipynb", "data", tag)
+    call = f"keras.utils.set_random_seed(SEED)\nmodel = {build}()\nhistory = {train}"
+    return program_of(*network, *cells, call)
+
+
 def contender(name):
     """Return the program of one of the appendix's other ways to train the network."""
     cells = cell_sources("benchmark.ipynb", name)
@@ -177,6 +185,19 @@ def jobs(epochs=None):
     refit = list(networks)[-1]
     full = {"epochs": epochs or 30, "tested": "end", "weights": True}
     table = [Job("baseline", "The lecture's network", 1, SEED, lecture(), **full)]
+    few = "train_on_few_images(model, epochs, callbacks)"
+    compare = [
+        ("dropout", 1, "With dropout", "build_model", few),
+        ("dropout", 2, "Without dropout", "without_dropout", few),
+    ]
+    baselines = ("Softmax regression", "Dense network"), (0.001, 0.0001)
+    for number, (step, rate) in enumerate(itertools.product(*baselines), start=1):
+        train = f"train_baseline(model, {rate}, epochs, callbacks)"
+        build = step.lower().replace(" ", "_")
+        compare.append(("baselines", number, f"{step}, {rate}", build, train))
+    for seed, (run, number, step, build, train) in itertools.product(SEEDS, compare):
+        program = compared(run, build, train)
+        table.append(Job(run, step, number, seed, program, epochs=20))
     for number, (step, program) in enumerate(improving.items(), start=1):
         tested = "end" if step == choice else "never"
         for seed in SEEDS_OF_THE_CHOICE if step == choice else SEEDS:
