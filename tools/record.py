@@ -28,7 +28,7 @@ import numpy as np
 import pandas as pd
 from distributed import Client, WorkerPlugin, as_completed
 from filelock import FileLock, Timeout
-from provenance import machine, provenance
+from provenance import machine, provenance, versions
 
 from helpers import DataError, load_cifar100, quiet_start
 from helpers.data import FILES
@@ -36,7 +36,6 @@ from helpers.notebooks import (
     NOTEBOOKS,
     cell_sources,
     train_without_pauses,
-    versions,
 )
 from helpers.runs import RUNS
 
