@@ -3,7 +3,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from helpers import plot_confusion, plot_images, plot_network, run_cells
+from helpers import plot_images, plot_network, run_cells
 
 mpl.use("agg")
 
@@ -31,24 +31,6 @@ def test_images_of_wrong_shape_are_refused(shape):
 def test_missing_titles_are_refused():
     with pytest.raises(ValueError, match="2 images and 1 titles"):
         plot_images(np.zeros((2, 8, 8)), ["one"])
-
-
-def test_confusion_is_in_percent_of_the_true_class():
-    figure = plot_confusion([0, 0, 0, 0, 2], [0, 0, 0, 1, 2], ["a", "b_c", "d"])
-    drawn = figure.axes[0].collections[0].get_array().reshape(3, 3)
-    assert drawn.tolist() == [[75, 25, 0], [0, 0, 0], [0, 0, 100]]
-    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["a", "b c", "d"]
-
-
-@pytest.mark.parametrize(("true", "predicted"), [([0, 3], [0, 1]), ([0, 1], [0, -1])])
-def test_labels_out_of_range_are_refused(true, predicted):
-    with pytest.raises(ValueError, match="expected 0 to 2"):
-        plot_confusion(true, predicted, ["a", "b", "c"])
-
-
-def test_labels_of_different_length_are_refused():
-    with pytest.raises(ValueError, match="2 true and 1 predicted"):
-        plot_confusion([0, 1], [0], ["a", "b"])
 
 
 def test_network_is_drawn_where_graphviz_is_not_installed(monkeypatch, tmp_path):

@@ -62,6 +62,7 @@ def test_cells_that_are_not_compared_are_few_and_named(notebooks):
 def test_no_cell_is_skipped_or_expected_to_fail(notebooks):
     allowed = {"nbval-ignore-output", "nbval-check-output", "network", "train"}
     allowed |= {"setup", "step", "variant", "large", "exercise", "solution", "colab"}
+    allowed |= {"data", "dropout", "baselines", "calibration"}
     for name, notebook in notebooks.items():
         for cell in notebook.cells:
             assert set(cell.metadata.get("tags", [])) <= allowed, name
