@@ -3,9 +3,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
-NOTEBOOKS := $(sort $(wildcard notebooks/*.ipynb))
+DEV := .venv/ready-dev
+# TensorFlow asks for libclang and imports it only to compile; it is 25 MB.
+LOCK = $(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-annotate \
+	--python-version 3.10 --resolution $(or $(RESOLUTION),highest) --custom-compile-command "make lock"
 
-.PHONY: help site slides student test data lab notebooks pictures train improve bench repeat colab lint lock audit hooks clean
+.PHONY: help site view lab data test notebooks record student lint lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -13,63 +16,42 @@ help: ## list the commands
 site: $(READY) ## render the pages into _site/
 	@$(BIN)/python tools/render.py
 
-slides: $(READY) ## render the slides into _site/slides/
-	@$(BIN)/python tools/render.py slides/index.qmd
+view: $(READY) ## show the pages in the browser
+	@$(BIN)/python tools/render.py --view
 
-student: $(READY) ## make _student/, the lecture and its pages without the solutions
-	@$(BIN)/python tools/student.py
-
-test: $(READY) ## run all tests, and the notebooks against their stored outputs
-	@$(BIN)/python tools/test.py
+lab: $(READY) ## open JupyterLab in notebooks/
+	@$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks
 
 data: $(READY) ## bring CIFAR-100 to this machine, once
 	@$(BIN)/python -m helpers.data --download
 
-lab: $(READY) ## open JupyterLab in notebooks/
-	@$(BIN)/jupyter lab --notebook-dir=notebooks
+test: $(DEV) ## run all tests, and the notebooks against their stored outputs
+	@$(BIN)/python tools/test.py
 
-notebooks: $(READY) ## execute the notebooks in place, on the real data
-	@for notebook in $(NOTEBOOKS); do $(BIN)/python tools/execute.py $$notebook || exit 1; done
+notebooks: $(READY) ## execute the notebooks in place, on the real data, and redraw the pictures
+	@for notebook in notebooks/*.ipynb; do $(BIN)/python tools/execute.py $$notebook || exit 1; done
+	@$(BIN)/python tools/pictures.py && $(BIN)/python tools/draw.py
 
-pictures: $(READY) ## draw the pictures of the front page from the figures of the notebooks
-	@$(BIN)/python tools/pictures.py
+record: $(DEV) ## list the recorded runs; JOBS=all or JOBS="improving large": train them
+	@$(BIN)/python tools/record.py $(JOBS) $(if $(EPOCHS),--epochs $(EPOCHS))
 
-train: $(READY) ## train all epochs from scratch and record the run in runs/baseline/
-	@$(BIN)/python tools/train.py runs/baseline --epochs 30
+student: $(READY) ## make _student/, the lecture and its pages without the solutions
+	@$(BIN)/python tools/student.py
 
-improve: $(READY) ## train what notebook 5 compares, in an hour, and record it in runs/
-	@$(BIN)/python tools/improve.py
-
-bench: $(READY) ## measure the training, in minutes (MODE=full: in an hour)
-	@$(BIN)/python benchmarks/run.py $(or $(MODE),quick)
-
-repeat: $(READY) ## train again and again, and compare: with deterministic operations and without
-	@$(BIN)/python benchmarks/repeat.py
-
-colab: $(READY) ## give the notebooks their first cell for Colab, once repo-url is set
-	@$(BIN)/python tools/colab.py
-
-lint: $(READY) ## check the code, the notebooks and the workflows
+lint: $(DEV) ## check the code, the workflows, the spelling, and the size of the house
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(BIN)/zizmor --offline --quiet .github
+	@$(BIN)/codespell
+	@$(BIN)/python tools/count.py
 
-lock: $(READY) ## renew requirements.lock (RESOLUTION=lowest-direct: with the oldest versions)
-	@$(BIN)/uv pip compile -q --universal --generate-hashes --python-version 3.10 --extra dev \
-		--upgrade --resolution $(or $(RESOLUTION),highest) --custom-compile-command "make lock" \
-		-o requirements.lock pyproject.toml
-
-audit: $(READY) ## look up known faults of the packages in requirements.lock
-	@$(BIN)/uv tool run pip-audit --strict --require-hashes --disable-pip -r requirements.lock
-
-hooks: $(READY) ## check before each commit, and show changes of notebooks readably
-	@$(BIN)/pre-commit install
-	@git config diff.jupyternotebook.command "$(BIN)/git-nbdiffdriver diff"
-	@git config merge.jupyternotebook.driver "$(BIN)/git-nbmergedriver merge %O %A %B %L %P"
+lock: $(DEV) ## renew the lock files (RESOLUTION=lowest-direct: with the oldest versions)
+	@$(LOCK) --group site --no-emit-package libclang -o requirements.lock pyproject.toml
+	@$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
 
 clean: ## remove what the other commands made, but not the data and the runs
 	@if [ -x $(BIN)/pre-commit ]; then $(BIN)/pre-commit uninstall >/dev/null 2>&1; fi; \
-		for kind in diff merge; do git config --remove-section $$kind.jupyternotebook 2>/dev/null; done; true
+		git config --remove-section diff.jupyternotebook 2>/dev/null; true
 	@rm -rf .venv _site _student _screenshots .quarto .pytest_cache .ruff_cache .hypothesis notebooks/.ruff_cache *.egg-info
 	@find helpers tests tools notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
 
@@ -81,3 +63,6 @@ $(READY): requirements.lock pyproject.toml tools/setup.py
 	@command -v $(PYTHON) >/dev/null || \
 		{ echo "$(PYTHON) was not found: install Python 3.10 to 3.13, or name it, as in PYTHON=python3.11 make site." >&2; exit 1; }
 	@$(PYTHON) tools/setup.py
+
+$(DEV): $(READY) requirements-dev.lock
+	@$(BIN)/python tools/setup.py dev

@@ -10,8 +10,7 @@ _NAMES = {
     "data": "Cifar100 DataError NoDataError load_cifar100",
     "exercises": "check",
     "figures": "model_summary plot_images plot_network set_style",
-    "notebooks": "dtype_policy quiet_start run_cells system_information"
-    " train_without_pauses",
+    "notebooks": "dtype_policy quiet_start run_cells train_without_pauses",
     "runs": "Run RunError load_run load_runs tidy_history",
 }
 __all__ = sorted(" ".join(_NAMES.values()).split())

@@ -13,8 +13,6 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 TAG = "colab"
-# What Colab lacks of the packages that the notebooks use; see pages/systems.qmd.
-MISSING = "graphviz-pure"
 SOURCE = """\
 #| include: false
 # Colab opens this notebook alone: bring the rest. Elsewhere, do nothing.
@@ -42,9 +40,9 @@ def address():
 
 
 def source(address):
-    """Return the source of the cell."""
+    """Return the source of the cell; it installs the one package that Colab lacks."""
     requirements = importlib.metadata.requires("cifar100-lecture")
-    package = next(x for x in requirements if x.startswith(MISSING))
+    package = next(x for x in requirements if x.startswith("graphviz-pure"))
     return SOURCE.format(address=address, package=package)
 
 
@@ -58,20 +56,18 @@ def with_cell(notebook, address):
         cells.insert(first, cell)
     code = (cell for cell in cells if cell.cell_type == "code")
     for number, cell in enumerate(code, start=1):  # as if it had been executed, too
-        cell.execution_count = number
-        for output in cell.outputs:
-            if "execution_count" in output:
-                output.execution_count = number
+        for counted in (cell, *cell.outputs):
+            if "execution_count" in counted:
+                counted.execution_count = number
     notebook.cells = cells
     return notebook
 
 
 def main():
-    for path in sorted(ROOT.glob("notebooks/*.ipynb")):
+    for path in ROOT.glob("notebooks/*.ipynb"):
         notebook = with_cell(nbformat.read(path, as_version=4), address())
-        new = path.with_suffix(".new")
-        nbformat.write(notebook, new)
-        os.replace(new, path)
+        nbformat.write(notebook, path.with_suffix(".new"))
+        os.replace(path.with_suffix(".new"), path)
     print(f"Address: {address() or 'none, so no cell for Colab'}.")
 
 

@@ -1,7 +1,8 @@
 """Execute one notebook in place, in a fresh kernel, on the real data.
 
 The file is replaced only when every cell has run. Afterwards the time and the peak of
-the kernel's resident memory are printed, as the operating system accounts for it.
+the kernel's resident memory, as the operating system accounts for it, are printed and
+put into runs/notebooks.csv.
 """
 
 import asyncio
@@ -11,16 +12,23 @@ import time
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
+from provenance import machine
+
+from helpers.notebooks import NOTEBOOKS
+from helpers.runs import RUNS
+
+TIMES = RUNS / "notebooks.csv"
 
 
-def main():
+def main(path):
     if sys.platform == "win32":  # or Jupyter warns that it cannot use the other loop
         asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())
-    path = Path(sys.argv[1])
     os.environ["CIFAR100_STAND_IN"] = "never"
     notebook = nbformat.read(path, as_version=4)
+    metadata = notebook.metadata.copy()
     at = "before its first cell"
 
     def remember(cell, cell_index):
@@ -40,56 +48,47 @@ def main():
         on_cell_execute=remember,
         shutdown_kernel="immediate",
     )
+    new = path.with_suffix(".new")
     start = time.perf_counter()
     try:
         client.execute()
-    except CellExecutionError as error:
-        raise SystemExit(
-            f"{path} is left as it was: stopped {at} with {error.ename}: {error.evalue}"
-        ) from None
-    except BaseException as error:
-        # nbclient answers Ctrl-C by ending the kernel, over which it then stumbles.
-        stumbled = hasattr(client, "_async_cleanup_kernel_future")
-        if stumbled or isinstance(error, KeyboardInterrupt):
-            raise SystemExit(f"{path} is left as it was: interrupted {at}.") from None
-        if not isinstance(error, DeadKernelError):
-            raise
-        raise SystemExit(
-            f"{path} is left as it was: its kernel died {at}, most often for want of"
-            " memory: close other programs, and run it again."
-        ) from None
-    seconds = time.perf_counter() - start
-    # What the executing machine adds would change with every machine.
-    notebook.metadata = {
-        "kernelspec": {
-            "display_name": "Python 3 (ipykernel)",
-            "language": "python",
-            "name": "python3",
-        },
-        "language_info": {"name": "python"},
-    }
-    new = path.with_suffix(".new")
-    try:
+        seconds = time.perf_counter() - start
+        notebook.metadata = metadata  # else it would change with every machine
         nbformat.write(notebook, new)
         os.replace(new, path)
-    except OSError as error:
+    except BaseException as error:
         new.unlink(missing_ok=True)
-        raise SystemExit(
-            f"{path} is left as it was: {error}; mend that, and run it again."
-        ) from None
-    print(f"{path}: {seconds:.0f} s{_peak_memory()}")
+        # nbclient answers Ctrl-C by ending the kernel, over which it then stumbles.
+        stumbled = hasattr(client, "_async_cleanup_kernel_future")
+        if isinstance(error, CellExecutionError):
+            reason = f"stopped {at} with {error.ename}: {error.evalue}"
+        elif stumbled or isinstance(error, KeyboardInterrupt):
+            reason = f"interrupted {at}."
+        elif isinstance(error, DeadKernelError):
+            reason = f"its kernel died {at}, most often for want of memory."
+        elif isinstance(error, OSError):
+            reason = f"{error}; mend that, and run it again."
+        else:
+            raise
+        raise SystemExit(f"{path} is left as it was: {reason}") from None
+    gigabytes = peak_memory()
+    print(f"{path}: {seconds:.0f} s, at most {gigabytes:.2f} GB of memory")
+    if path.resolve().parent == NOTEBOOKS:
+        table = pd.read_csv(TIMES, index_col="notebook")
+        columns = round(seconds), round(gigabytes, 2), machine()["processor"]
+        table.loc[path.stem] = columns
+        table.sort_index().astype({"seconds": int}).to_csv(TIMES, lineterminator="\n")
 
 
-def _peak_memory():
-    """Return the most memory that a finished child process held, where it is known."""
+def peak_memory():
+    """Return the most gigabytes that a finished child process held, NaN if unknown."""
     try:
         import resource
     except ImportError:  # Windows
-        return ""
+        return float("nan")
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    unit = 1 if sys.platform == "darwin" else 1024
-    return f", at most {peak * unit / 1e9:.2f} GB of memory"
+    return peak * (1 if sys.platform == "darwin" else 1024) / 1e9
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]))

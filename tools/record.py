@@ -11,6 +11,7 @@ import hashlib
 import inspect
 import itertools
 import json
+import logging
 import math
 import os
 import re
@@ -27,7 +28,7 @@ import numpy as np
 import pandas as pd
 from distributed import Client, WorkerPlugin, as_completed
 from filelock import FileLock, Timeout
-from provenance import machine, provenance
+from provenance import machine, provenance, versions
 
 from helpers import DataError, load_cifar100, quiet_start
 from helpers.data import FILES
@@ -36,7 +37,6 @@ from helpers.notebooks import (
     cell_sources,
     run_cells,
     train_without_pauses,
-    versions,
 )
 from helpers.runs import RUNS
 
@@ -46,6 +46,11 @@ with quiet_start():
 SEED = 425
 SEEDS = range(SEED, SEED + 3)
 SEEDS_OF_THE_CHOICE = range(SEED, SEED + 5)
+# The learning rates that part 5 compares with those of two of its steps.
+PEAKS = {
+    "A learning rate that ends at zero": (0.0005, 0.002, 0.004, 0.008),
+    "SGD with momentum": (0.05, 0.1, 0.2, 0.4),
+}
 
 
 # What to run: a program sets `model` and `history`, given SEED, epochs and callbacks.
@@ -77,36 +82,67 @@ def contender(name):
     return program_of(*cells, f"model, history = {name}(SEED, epochs, callbacks)")
 
 
-def recipes(notebook=NOTEBOOKS / "05-improving.ipynb"):
-    """Return notebook 5's programs by the headings of their sections, and the choice.
-
-    First those of the steps and variants: a step is added to those above it, a variant
-    is tried on top of them and left out; the last step is the choice. Then the two
-    trainings of the large network.
-    """
+def tagged(notebook):
+    """Return a tag, the heading above and the source for each tag of a code cell."""
     found, heading = [], ""
     for cell in nbformat.read(notebook, as_version=4).cells:
         if cell.cell_type == "markdown":
             headings = re.findall(r"^##+ (.+)$", cell.source, re.M)
             heading = headings[-1].strip() if headings else heading
-        for tag in cell.metadata.get("tags", []):
-            found.append((tag, heading, cell.source))
+        else:
+            tags = cell.metadata.get("tags", [])
+            found += [(tag, heading, cell.source) for tag in tags]
+    return found
 
-    def cells(*tags):
-        return [source for tag, _, source in found if tag in tags]
 
-    kept, small, large = [], {}, {}
+def recipes(notebook=NOTEBOOKS / "05-improving.ipynb"):
+    """Return notebook 5's programs by the headings of their sections, and the choice.
+
+    A step is added to those above it, a variant is tried on top of them and left out;
+    the last step is the choice.
+    """
+    found, kept, programs = tagged(notebook), [], {}
+    setup = [source for tag, _, source in found if tag == "setup"]
+    train = [source for tag, _, source in found if tag == "train"]
     for tag, heading, source in found:
         if tag in ("step", "variant"):
             tried = [*kept, source]
             if tag == "step":
                 kept, choice = tried, heading
-            small[heading] = program_of(*cells("setup"), *tried, *cells("train"))
+            programs[heading] = program_of(*setup, *tried, *train)
+    return programs, choice
+
+
+def large_networks(notebook=NOTEBOOKS / "large.ipynb"):
+    """Return the programs of the appendix on a larger network by their headings."""
+    setup = cell_sources("05-improving.ipynb", "setup")
+    found = [
+        (heading, code) for tag, heading, code in tagged(notebook) if tag == "large"
+    ]
+    programs = {}
     for function in ("train_large", "refit_large"):
-        heading = next(h for _, h, source in found if f"def {function}(" in source)
+        heading = next(h for h, source in found if f"def {function}(" in source)
         call = f"model, history = {function}(SEED, callbacks)"
-        large[heading] = program_of(*cells("setup", "large"), call)
-    return small, large, choice
+        sources = [source for _, source in found]
+        programs[heading] = program_of(*setup, *sources, call)
+    return programs
+
+
+def transfer(call):
+    """Return the program of a training of the appendix on transfer, by its call.
+
+    Its test images are those of the new classes.
+    """
+    recipe = cell_sources("05-improving.ipynb", "setup", "step")
+    tested = "callbacks[0].x_test, callbacks[0].y_test = x_new_test, y_new_test"
+    cells = cell_sources("transfer.ipynb", "transfer")
+    return program_of(*recipe, *cells, tested, f"model, history = {call}")
+
+
+def with_peak(program, peak):
+    """Return a program whose last learning rate climbs to another peak."""
+    before, _, after = program.rpartition("peak=")
+    return f"{before}peak={peak}{after.lstrip('0123456789.')}"
 
 
 # The table of jobs.
@@ -145,7 +181,7 @@ class Job(NamedTuple):
 
 def jobs(epochs=None):
     """Return all jobs; `epochs` shortens the lecture's training."""
-    improving, networks, choice = recipes()
+    (improving, choice), networks = recipes(), large_networks()
     refit = list(networks)[-1]
     full = {"epochs": epochs or 30, "tested": "end", "weights": True}
     table = [Job("baseline", "The lecture's network", 1, SEED, lecture(), **full)]
@@ -167,8 +203,22 @@ def jobs(epochs=None):
         tested = "end" if step == choice else "never"
         for seed in SEEDS_OF_THE_CHOICE if step == choice else SEEDS:
             table.append(Job("improving", step, number, seed, program, tested=tested))
+    trials = [(s, p, improving[s]) for s in PEAKS if s in improving for p in PEAKS[s]]
+    for number, (step, peak, program) in enumerate(trials, start=1):
+        for seed in SEEDS[:2]:
+            tried = with_peak(program, peak)
+            table.append(Job("peaks", f"{step}, peak {peak}", number, seed, tried))
     for number, (step, program) in enumerate(networks.items(), start=1):
         table.append(Job("large", step, number, SEED, program, tested="end"))
+    call = "pretrain(SEED, callbacks)"
+    for seed in SEEDS:
+        job = Job("transfer", "80 classes", 1, seed, transfer(call), weights=True)
+        table.append(job)
+    for number, n in enumerate((5, 20, 100), start=2):
+        program = transfer(f"from_scratch({n}, SEED, callbacks)")
+        for seed in SEEDS:
+            step = f"{n} images of each new class"
+            table.append(Job("transfer", step, number, seed, program, tested="end"))
     timed = {"tested": "each", "timed": True}
     original, pytorch = contender("original"), contender("pytorch")
     ways = {"original": original, "bundle": lecture(), "pytorch": pytorch}
@@ -267,7 +317,7 @@ def run_program(job, partial, resumed):
         "operations": 6 * facts["multiply_adds"] * facts["images"] * epochs,
         "resumed_after_epochs": resumed,
         "test": clock.result() if job.tested != "never" else None,
-        "temperature": temperature(names) if job.weights else None,
+        "temperature": temperature(names) if job.run == "baseline" else None,
         "peak_bytes": peak_bytes(),
         "matrix_product_operations_per_second": clock.matrix_products,
         "converted": None,
@@ -535,10 +585,13 @@ def record(wanted):
     load_cifar100()
     failed, started, done = 0, time.time(), itertools.count(1)
     local = {"n_workers": 1, "threads_per_worker": 1, "processes": False}
+    local["dashboard_address"] = "127.0.0.1:0"
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # failures are listed
     elsewhere = os.environ.get("DASK_SCHEDULER_ADDRESS")
     with Client(**({} if elsewhere else local)) as client:
         print(f"To watch: {client.dashboard_link}", flush=True)
-        client.register_plugin(Fitness(state(), ask))
+        if elsewhere:
+            client.register_plugin(Fitness(state(), ask))
         free = [job for job in missing if not job.timed]
         for batch in (free, *([job] for job in missing if job.timed)):
             futures = {}
@@ -582,10 +635,11 @@ def main():
         raise SystemExit(
             f"No group {', '.join(unknown)}: expected {', '.join(groups)}."
         )
-    for group in [] if options.group else groups:
-        folders = [RUNS / job.folder for job in table if job.run == group]
-        done = sum((folder / "run.json").exists() for folder in folders)
-        print(f"{group}: {done} of {len(folders)} trainings are recorded")
+    if not options.group:
+        for group in groups:
+            done = [recorded(x, RUNS / x.folder) for x in table if x.run == group]
+            print(f"{group}: {sum(done)} of {len(done)} trainings are recorded")
+        return
     chosen = groups if "all" in options.group else options.group
     if record([job for job in table if job.run in chosen]):
         raise SystemExit(

@@ -1,8 +1,10 @@
 """Make .venv from requirements.lock; stop with one sentence where that cannot work.
 
-Run by the Makefile with whatever Python is there, so it keeps to the syntax of 3.6.
+`tools/setup.py dev` adds what the tests need. Run by the Makefile with whatever Python
+is there, so it keeps to the syntax of 3.6.
 """
 
+import re
 import shutil
 import subprocess
 import sys
@@ -11,15 +13,59 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 LOG = VENV / "setup.log"
-NEEDED_GB = 4  # what .venv and the downloads take, with some room
+NEEDED_GB = 3  # what .venv and the downloads take, with some room
 # A .venv holds the path of its folder and is of one Python: another one starts afresh.
-MADE_FOR = f"{ROOT}\n{sys.version.split()[0]}\n"
+VERSION = sys.version.split()[0]
+MADE_FOR = f"{ROOT}\n{VERSION}\n"
 WINDOWS = sys.platform == "win32"
-ANOTHER = "py -3.11 tools\\setup.py" if WINDOWS else "PYTHON=python3.11 make site"
+FITTING = [(3, minor) for minor in (13, 12, 11, 10)]  # TensorFlow has releases for them
+# What nobody needs of the packages: TensorFlow's headers for C++ are a fifth of .venv.
+UNUSED = ("tensorflow/include", "pandas/tests")
+# Importing once compiles what the notebooks need, and shows whether it starts here.
+IMPORTS = "IPython, ipykernel.kernelapp, jupyterlab.labapp, keras, seaborn"
+CAUSES = {  # what pip says, and what that means
+    "No space left|Disk quota": f"the disk is full; make {NEEDED_GB} GB free and run it"
+    " again.",
+    "[Cc]onnection|timed out|resolve": "the packages could not be downloaded; check the"
+    " network (or the proxy) and run it again, it goes on where it was.",
+    "No matching distribution": "pip found no fitting package: either this system has"
+    " none (Intel Macs have no TensorFlow), or the package index is out of reach; see"
+    " .venv/setup.log.",
+    "ensurepip": "Python's venv module is not complete; install it (on Debian: apt"
+    " install python3-venv) and run it again.",
+    "": "it failed; the messages are in .venv/setup.log.",
+}
 
 
 def stop(sentence):
     sys.exit("Set-up stopped: " + sentence)
+
+
+def output(*command):
+    """Return what a command prints, or None where it is missing or fails."""
+    try:
+        said = subprocess.check_output(command, stderr=subprocess.DEVNULL)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return said.decode().strip()
+
+
+def another_python():
+    """Return the path of a fitting Python that is installed, or that uv brings."""
+    for version in FITTING:
+        name = "{}.{}".format(*version)
+        names = ["py", "-" + name] if WINDOWS else ["python" + name]
+        where = (
+            f"import sys; print(sys.executable * (sys.version_info[:2] == {version}))"
+        )
+        found = output(*names, "-c", where)
+        if found:
+            return found
+    if shutil.which("uv"):
+        print("Asking uv for Python 3.12 ...", flush=True)
+        output("uv", "python", "install", "3.12")
+        return output("uv", "python", "find", "3.12")
+    return None
 
 
 def run(*command, stdout=None):
@@ -27,74 +73,64 @@ def run(*command, stdout=None):
     with open(str(LOG), "ab") as log:
         parts = [str(part) for part in command]
         status = subprocess.call(parts, stdout=stdout or log, stderr=log)
-    if status == 0:
-        return
-    text = LOG.read_text(errors="replace")
-    if "No space left" in text or "Disk quota" in text:
-        stop(f"the disk is full; make {NEEDED_GB} GB free and run it again.")
-    signs = ("Connection", "connection", "timed out", "resolve")
-    if any(sign in text for sign in signs):
-        stop(
-            "the packages could not be downloaded; check the network (or the proxy) and"
-            " run it again, it goes on where it was."
-        )
-    if "No matching distribution" in text:
-        stop(
-            "pip found no fitting package, either since this system has none (Intel"
-            " Macs have no TensorFlow) or since the package index is out of reach; see"
-            f" {LOG.relative_to(ROOT)}."
-        )
-    if "ensurepip" in text:
-        stop(
-            "Python's venv module is not complete; install it (on Debian: apt install"
-            " python3-venv) and run it again."
-        )
-    stop(f"it failed; the messages are in {LOG.relative_to(ROOT)}.")
+    if status != 0:
+        said = LOG.read_text(errors="replace")
+        stop(next(CAUSES[signs] for signs in CAUSES if re.search(signs, said)))
 
 
 def usable(python):
     """Return whether .venv is of this folder and this Python, and starts."""
     try:
         same = (VENV / "made-for").read_text() == MADE_FOR
-        return same and subprocess.call([str(python), "-c", ""]) == 0
     except OSError:
         return False
+    return same and output(str(python), "-c", "") is not None
 
 
-def main():
-    if not (3, 10) <= sys.version_info[:2] <= (3, 13):
+def main(dev=False):
+    if sys.version_info[:2] not in FITTING:
+        fitting = another_python()
+        if fitting:
+            print(f"This is Python {VERSION}; using {fitting}.", flush=True)
+            sys.exit(subprocess.call([fitting, __file__, *["dev"] * dev]))
         stop(
-            f"this is Python {sys.version.split()[0]}, expected 3.10 to 3.13; name"
-            f" another one, as in {ANOTHER}."
+            f"this is Python {VERSION}, expected 3.10 to 3.13; none of these was found,"
+            " nor uv, which could bring one; install one of them and run it again."
         )
     python = VENV / ("Scripts" if WINDOWS else "bin") / "python"
-    if VENV.exists() and not usable(python):
+    made = usable(python)
+    if VENV.exists() and not made:
         print("Removing .venv: it is broken, or of another folder or Python ...")
         shutil.rmtree(str(VENV))
     free = shutil.disk_usage(str(ROOT)).free / 1e9
-    if not VENV.exists() and free < NEEDED_GB:
+    if not made and free < NEEDED_GB:
         stop(
             f"{free:.1f} GB of disk are free, expected {NEEDED_GB}; make room and run"
             " it again."
         )
-    print(
-        "Setting up .venv from requirements.lock (some minutes, once) ...", flush=True
-    )
+    locks = ["requirements.lock"] + ["requirements-dev.lock"] * dev
+    print(f"Setting up .venv from {locks[-1]} (some minutes, once) ...", flush=True)
     VENV.mkdir(exist_ok=True)
-    (VENV / "made-for").write_text(MADE_FOR)
     LOG.write_text("")
-    run(sys.executable, "-m", "venv", VENV)
-    pip = [python, "-m", "pip", "install", "--disable-pip-version-check"]
+    if not made:
+        run(sys.executable, "-m", "venv", VENV)
+        (VENV / "made-for").write_text(MADE_FOR)
+    pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps"]
     progress = sys.stdout if sys.stdout.isatty() else None
-    lock = ["--require-hashes", "--no-deps", "-r", ROOT / "requirements.lock"]
-    run(*pip, *lock, stdout=progress)
-    run(*pip, "--no-deps", "--no-build-isolation", "-e", ROOT)
-    (VENV / "ready").write_text("")
+    files = [part for lock in locks for part in ("-r", ROOT / lock)]
+    run(*pip, "--no-compile", "--require-hashes", *files, stdout=progress)
+    run(*pip, "--no-build-isolation", "-e", ROOT)
+    for unused in UNUSED:
+        for folder in VENV.glob("[Ll]ib/**/site-packages/" + unused):
+            shutil.rmtree(str(folder))
+    run(python, "-c", f"import sys; sys.dont_write_bytecode = False; import {IMPORTS}")
+    for name in ["ready"] + ["ready-dev"] * dev:
+        (VENV / name).write_text("")
 
 
 if __name__ == "__main__":
     try:
-        main()
+        main(dev=sys.argv[1:] == ["dev"])
     except KeyboardInterrupt:
         stop("interrupted; run it again, it goes on where it was.")
     except OSError as error:

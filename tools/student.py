@@ -11,15 +11,8 @@ from nbconvert.preprocessors import TagRemovePreprocessor
 
 ROOT = Path(__file__).resolve().parents[1]
 STUDENT = ROOT / "_student"
-LEFT_OUT = (
-    ".*",
-    "_s*",
-    "*.egg-info",
-    "__pycache__",
-    "tests",
-    "teaching.qmd",
-    "CONTRIBUTING.md",
-)
+LEFT_OUT = (".*", "_s*", "*.egg-info", "__pycache__", "tests", "teaching.qmd")
+LEFT_OUT += ("CONTRIBUTING.md",)
 NOTES = re.compile(r"^::: \{\.notes\}\n.*?^:::$\n", re.M | re.S)
 
 

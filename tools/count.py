@@ -1,0 +1,24 @@
+"""Print how large the house is, and fail where it is larger than was agreed."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+# What is counted in which files, and how much of it there may be.
+LIMITS = {
+    "lines of helpers": ("helpers/**/*.py", r"\n", 700),
+    "lines of the recorder": ("tools/record.py", r"\n", 550),
+    "lines of tests": ("tests/**/*.py", r"\n", 2600),
+    "words in the README": ("README.md", r"\S+", 700),
+    "commands of make": ("Makefile", r"(?m)^[a-z]+:.*## ", 12),
+}
+
+too_large = []
+for what, (files, pattern, most) in LIMITS.items():
+    texts = [path.read_text(encoding="utf-8") for path in ROOT.glob(files)]
+    count = sum(len(re.findall(pattern, text)) for text in texts)
+    print(f"{count:5,} {what}, at most {most:,}")
+    if count > most:
+        too_large.append(what)
+if too_large:
+    raise SystemExit(f"Too many {', '.join(too_large)}: delete before you add.")
