@@ -9,7 +9,7 @@ from importlib import import_module
 _NAMES = {
     "data": "Cifar100 DataError NoDataError load_cifar100",
     "exercises": "check",
-    "figures": "model_summary plot_confusion plot_images plot_network set_style",
+    "figures": "model_summary plot_images plot_network set_style",
     "notebooks": "dtype_policy quiet_start run_cells train_without_pauses",
     "runs": "Run RunError load_run load_runs tidy_history",
 }
