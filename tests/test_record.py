@@ -181,7 +181,8 @@ def test_history_becomes_tidy():
 
 def test_history_is_read_without_what_an_interruption_left(record, tmp_path):
     path = tmp_path / "history.csv"
-    path.write_text("epoch,loss,seconds\n0,3,1\n1,9,1\n1,2,1\n2,1,1\n3,0.")
+    rows = ["epoch,loss,seconds,val_loss", "0,3,1,NA", "1,9,1,NA", "1,2,1,NA"]
+    path.write_text("\n".join([*rows, "2,1,1,NA", "3,0."]))
     assert record.complete(path).to_dict("list") == {
         "epoch": [1, 2, 3],
         "loss": [3, 2, 1],

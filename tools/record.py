@@ -474,7 +474,9 @@ def write(path, text):
 
 def complete(history):
     """Return the rows of a CSVLogger, once for each epoch, which count from 1."""
-    rows = pd.read_csv(history, on_bad_lines="skip").dropna()
+    rows = pd.read_csv(history, on_bad_lines="skip")
+    # Without validation, CSVLogger adds columns for it that stay empty.
+    rows = rows.dropna(axis=1, how="all").dropna()
     rows = rows.drop_duplicates("epoch", keep="last").sort_values("epoch")
     rows["epoch"] = rows["epoch"].astype(int) + 1
     last = [name for name in ("seconds", "test_accuracy") if name in rows]
