@@ -14,7 +14,7 @@ from jobs import Job, lecture
 from provenance import provenance
 from record import RUNS, perform, write
 
-EMPTY, TRAININGS = 10_000, 4
+EMPTY, TRAININGS = 10_000, 2
 
 
 def seconds_of(client, function, tasks):
