@@ -116,7 +116,7 @@ def test_renderer_says_what_it_falls_back_to(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(tool, "install_quarto", lambda: None)
     tool.main()
     printed = capsys.readouterr().out.splitlines()
-    assert "using smalldocs" in printed[0] and printed[1].endswith("_site/index.html")
+    assert "using smalldocs" in printed[0] and printed[-1].endswith("_site/index.html")
     assert (tmp_path / "_site" / "index.html").is_file()
 
 
