@@ -5,12 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import faulty
 import nbformat
 import pytest
 
 from helpers import NoDataError, load_cifar100
-from helpers.data import FILES
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb"))
@@ -32,53 +30,9 @@ def no_data(tmp_path, monkeypatch):
     """A machine without the data and without a network; the value is its cache."""
     monkeypatch.delenv("CIFAR100_DIR", raising=False)
     monkeypatch.delenv("CIFAR100_STAND_IN", raising=False)
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr("helpers.data.cache.user_cache_path", lambda _: tmp_path / "c")
-    monkeypatch.setattr("helpers.data.cache.MIRRORS", [])
+    monkeypatch.setattr("helpers.data.CACHE", tmp_path / "c")
+    monkeypatch.setattr("helpers.data.MIRRORS", [])
     return tmp_path / "c"
-
-
-@pytest.fixture(scope="session")
-def forms():
-    """Small data, in every form in which the data set is handed round."""
-    contents = faulty.small_records()
-    pickles = {name: faulty.python2_pickle(c) for name, c in contents.items()}
-    return {
-        **contents,
-        "pickles": pickles,
-        "parquet": {name: faulty.parquet_of(c) for name, c in contents.items()},
-        "binary": faulty.tar(
-            [
-                (f"cifar-100-binary/{name}", content)
-                for name, content in contents.items()
-            ]
-        ),
-        "python": faulty.tar(
-            [
-                (f"cifar-100-python/{name.removesuffix('.bin')}", content)
-                for name, content in pickles.items()
-            ]
-        ),
-    }
-
-
-@pytest.fixture
-def small(no_data, forms, monkeypatch):
-    """A machine without the data, to which the small data is the published one."""
-    monkeypatch.setenv("CIFAR100_STAND_IN", "never")
-    for name, records in faulty.SMALL.items():
-        monkeypatch.setitem(FILES, name, (records, faulty.sha256(forms[name])))
-        monkeypatch.setitem(PICKLES, name, faulty.sha256(forms["pickles"][name]))
-    return no_data
-
-
-@pytest.fixture
-def server(small, monkeypatch):
-    """A server for `small`, on which attempts follow each other quickly."""
-    monkeypatch.setattr("helpers.data.download.PAUSE", 0.02)
-    server = faulty.Server()
-    yield server
-    server.close()
 
 
 @pytest.fixture(scope="session")
@@ -118,21 +72,27 @@ def clone(tmp_path):
 
 def load_tool(name):
     """Import a script of tools/ under a name of its own."""
-    return load_script(ROOT / "tools" / f"{name}.py")
-
-
-def load_script(path):
-    """Import a script under a name of its own."""
-    name = f"{path.parent.name}_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
+    path = ROOT / "tools" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"tools_{name}", path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(path.parent)  # as if it were run
+        spec.loader.exec_module(module)
     return module
 
 
-def skip_module_without_site():
-    """Skip the module that is being imported where nothing can render the pages."""
-    if not (load_tool("render").quarto() or importlib.util.find_spec("smalldocs")):
-        reason = "neither Quarto nor smalldocs is at hand: the site is not tested"
+def rendered_pages():
+    """Return whether Quarto made the site, and its pages; without it, skip the module.
+
+    Quarto makes a deck of the slides, which is no page; smalldocs makes a page.
+    """
+    index = ROOT / "_site" / "index.html"
+    if not index.exists():
+        reason = "there are no pages to test: run make site first"
         pytest.skip(reason, allow_module_level=True)
+    quarto = 'name="generator" content="quarto' in index.read_text(encoding="utf-8")
+    sources = [ROOT / "index.qmd", *NOTEBOOKS, *sorted(ROOT.glob("pages/*.qmd"))]
+    sources += [] if quarto else [ROOT / "slides" / "index.qmd"]
+    site = index.parent
+    return quarto, [site / p.relative_to(ROOT).with_suffix(".html") for p in sources]

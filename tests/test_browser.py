@@ -1,14 +1,11 @@
 """The rendered pages in headless Chromium, with everything from outside refused."""
 
-import functools
-import http.server
 import re
 import shutil
 import threading
-from urllib.parse import urlsplit
 
 import pytest
-from conftest import ROOT, load_tool, skip_module_without_site
+from conftest import ROOT, load_tool, rendered_pages
 
 pytest.importorskip("playwright", reason="Playwright is not installed")
 from axe_playwright_python.sync_playwright import Axe
@@ -16,34 +13,19 @@ from playwright.sync_api import sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 if CHROMIUM is None:
-    reason = "Chromium is not at hand: the pages are not used in a browser"
-    pytest.skip(reason, allow_module_level=True)
+    pytest.skip("without Chromium, no page is judged", allow_module_level=True)
 
-skip_module_without_site()
-SITE = ROOT / "_site"
-QUARTO = load_tool("render").quarto() is not None
-PAGES = sorted(p.relative_to(SITE).as_posix() for p in SITE.glob("**/*.html"))
-if QUARTO:  # the slides are no page then
-    PAGES.remove("slides/index.html")
+QUARTO, paths = rendered_pages()
+PAGES = [path.relative_to(ROOT / "_site").as_posix() for path in paths]
 PARTS = [page for page in PAGES if re.match(r"notebooks/\d", page)]
-each_page = pytest.mark.parametrize("page_name", PAGES)
 each_theme = pytest.mark.parametrize("theme", ["light", "dark"])
 
 
 @pytest.fixture(scope="module")
 def address():
-    class Silent(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *arguments):
-            pass
-
-    class Server(http.server.ThreadingHTTPServer):
-        def handle_error(self, *arguments):
-            """A page that is closed cuts its connections."""
-
-    handler = functools.partial(Silent, directory=SITE)
-    with Server(("127.0.0.1", 0), handler) as server:
+    with load_tool("render").Server() as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
+        yield server.address
         server.shutdown()
 
 
@@ -60,29 +42,25 @@ def browser():
 
 @pytest.fixture
 def open_page(browser, address):
-    """Open a page of the site; what it asks of other hosts is refused and kept."""
+    """Open a page of the site; what goes wrong, or to other hosts, is kept."""
     contexts = []
 
-    def open_page(name, theme="light", width=1280, **options):
-        context = browser.new_context(
-            color_scheme=theme, viewport={"width": width, "height": 900}, **options
-        )
+    def open_page(name, theme="light", width=1280, height=900, **options):
+        size = {"width": width, "height": height}
+        context = browser.new_context(color_scheme=theme, viewport=size, **options)
         contexts.append(context)
         page = context.new_page()
-        page.outside, page.errors, page.sizes = [], [], []
+        page.wrong = []
+        page.go = lambda name: page.goto(address + name, wait_until="load")
 
-        def route(route):
-            if route.request.url.startswith(address):
-                route.continue_()
-            else:
-                page.outside.append(route.request.url)
-                route.abort()
+        def refuse(route):
+            page.wrong.append(f"asks for {route.request.url}")
+            route.abort()
 
-        page.route(lambda url: not url.startswith("data:"), route)
-        page.on("console", lambda m: m.type == "error" and page.errors.append(m.text))
-        page.on("pageerror", lambda error: page.errors.append(str(error)))
-        page.on("response", lambda r: page.sizes.append(len(r.body())))
-        page.goto(address + name, wait_until="load")
+        page.route(lambda url: not url.startswith((address, "data:")), refuse)
+        page.on("console", lambda m: m.type == "error" and page.wrong.append(m.text))
+        page.on("pageerror", lambda error: page.wrong.append(str(error)))
+        page.go(name)
         return page
 
     yield open_page
@@ -90,54 +68,60 @@ def open_page(browser, address):
         context.close()
 
 
-@each_page
-def test_page_needs_no_other_host_and_has_no_errors(page_name, open_page):
-    page = open_page(page_name)
-    assert (page.outside, page.errors) == ([], [])
-    assert page.locator("main h1").inner_text()
-    assert len(page.sizes) > 3 and sum(page.sizes) < 2e6, sum(page.sizes)
-
-
-@each_page
+@pytest.mark.parametrize("width", [1280, 390])
 @each_theme
-def test_axe_finds_nothing_serious(page_name, theme, open_page):
-    found = Axe().run(open_page(page_name, theme)).response["violations"]
-    serious = [
-        (rule["id"], rule["nodes"][0]["html"][:200], len(rule["nodes"]))
-        for rule in found
-        if rule["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
+def test_page_is_whole_accessible_and_by_itself(theme, width, open_page):
+    """No other host, no error, nothing sideways, no finding of axe, with all open."""
+    page, found = open_page("index.html", theme, width), {}
+    for name in PAGES:
+        page.wrong.clear()
+        page.go(name)
+        assert page.locator("main h1").inner_text()
+        page.evaluate("document.querySelectorAll('details').forEach(d => d.open = 1)")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+        for rule in Axe().run(page).response["violations"]:
+            page.wrong += [f"{rule['id']}: {n['html'][:150]}" for n in rule["nodes"]]
+        if page.wrong:
+            found[name] = list(page.wrong)
+    assert found == {}
 
 
-@each_page
-def test_nothing_pushes_a_narrow_page_sideways(page_name, open_page):
-    page = open_page(page_name, width=320)
-    wide = page.evaluate(
-        """() => [...document.querySelectorAll("main *")]
-        .filter(e => e.getBoundingClientRect().right > innerWidth + 1)
-        .filter(e => !e.parentElement.closest("pre, .cell-output-display, table"))
-        .map(e => e.outerHTML.slice(0, 120))"""
-    )
-    assert wide == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+# What is cut off, what belongs to the screen alone, and letters too pale for paper.
+PRINTED = """() => {
+    const seen = [...document.querySelectorAll("body *")].filter(e => e.offsetParent);
+    const cut = seen.filter(e => e.clientWidth && e.scrollWidth > e.clientWidth + 1
+        && getComputedStyle(e).display !== "inline");
+    const screen = seen.filter(e => e.matches("nav, button, .nav-tabs"));
+    const pale = [...document.querySelectorAll("main p")].filter(e =>
+        getComputedStyle(e).color.match(/[\\d.]+/g).slice(0, 3).some(c => c > 128));
+    const folded = [...document.querySelectorAll(".tab-pane")].filter(e =>
+        !e.offsetHeight);
+    const main = document.querySelector("main").getBoundingClientRect();
+    const empty = document.documentElement.scrollHeight - main.bottom > 100;
+    return [...cut, ...screen, ...pale, ...folded].map(e => e.outerHTML.slice(0, 120))
+        .concat(main.width < innerWidth - 20 ? "narrow" : [], empty ? "empty" : []);
+}"""
 
 
-def test_theme_follows_the_system(open_page):
-    def brightness(theme):
-        page = open_page("index.html", theme)
-        colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+@each_theme
+def test_page_on_paper_is_whole_and_nothing_but_text(theme, open_page):
+    page, found = open_page("index.html", theme, width=680), {}
+    page.emulate_media(media="print")
+    for name in PAGES:
+        page.go(name)
+        if wrong := page.evaluate(PRINTED):
+            found[name] = wrong
+    assert found == {}
+
+
+def test_theme_of_page_and_sidebar_follow_the_system(open_page):
+    def brightness(theme, place):
+        colour = f"getComputedStyle(document.querySelector('{place}')).backgroundColor"
+        colour = open_page("index.html", theme).evaluate(colour)
         return sum(map(int, re.findall(r"\d+", colour)[:3]))
 
-    assert brightness("light") > 600 > 200 > brightness("dark")
-
-
-def test_sidebar_goes_dark_with_the_page(open_page):
-    page = open_page("index.html", "dark")
-    colour = page.evaluate(
-        "getComputedStyle(document.querySelector('#quarto-sidebar')).backgroundColor"
-    )
-    assert sum(map(int, re.findall(r"\d+", colour)[:3])) < 200
+    for place in ("body", "#quarto-sidebar"):
+        assert brightness("light", place) > 600 > 200 > brightness("dark", place)
 
 
 def test_search_finds_a_word_of_the_lecture(open_page):
@@ -149,22 +133,23 @@ def test_search_finds_a_word_of_the_lecture(open_page):
     assert "03-training" in found.get_attribute("href")
 
 
-@pytest.mark.parametrize("page_name", PARTS)
-def test_hints_and_solutions_open_by_keyboard(page_name, open_page):
-    page = open_page(page_name)
-    for name in ("Hint", "Solution"):
-        summaries = page.locator("summary", has_text=name)
-        assert summaries.count() >= 3, name
-        content = summaries.first.locator("xpath=following-sibling::*").first
-        assert not content.is_visible()
-        summaries.first.focus()
-        page.keyboard.press("Enter")
-        assert content.is_visible()
-    cells = page.locator("details:has(> summary:text-is('Solution')) .cell")
-    assert cells.count() >= 3, "code and output of a solution are folded away with it"
+def test_hints_and_solutions_open_by_keyboard(open_page):
+    page = open_page(PARTS[0])
+    for part in PARTS:
+        page.go(part)
+        for name in ("Hint", "Solution"):
+            summaries = page.locator("summary", has_text=name)
+            assert summaries.count() >= 3, name
+            content = summaries.first.locator("xpath=following-sibling::*").first
+            assert not content.is_visible()
+            summaries.first.focus()
+            page.keyboard.press("Enter")
+            assert content.is_visible()
+        cells = page.locator("details:has(> summary:text-is('Solution')) .cell")
+        assert cells.count() >= 3, "code and output of a solution are folded with it"
 
 
-def test_code_is_copied(open_page):
+def test_code_is_copied_and_hidden(open_page):
     permissions = ["clipboard-read", "clipboard-write"]
     page = open_page(PARTS[0], permissions=permissions)
     block = page.locator("main .cell").first
@@ -173,32 +158,33 @@ def test_code_is_copied(open_page):
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.strip() == block.locator("pre code").first.inner_text().strip()
     assert "import" in copied
+    code = page.locator("main .cell .sourceCode:visible")
+    assert code.count() > 20
+    page.get_by_role("button", name="Hide all code").click()
+    assert code.count() == 0
+    assert page.locator("main .cell-output:visible").count() > 10
+    page.get_by_role("button", name="Show all code").click()
+    assert code.count() > 20
 
 
 def test_next_leads_from_the_front_page_through_all_parts(open_page):
     page = open_page("index.html")
-    passed = []
-    for _ in PARTS:
+    for part in ("pages/play.html", *PARTS):
         page.locator(".nav-page-next a").click()
-        page.wait_for_load_state()
-        passed.append(urlsplit(page.url).path.lstrip("/"))
-    assert passed == PARTS
+        page.wait_for_url(f"**/{part}")
     page.locator(".nav-page-previous a").click()
-    page.wait_for_load_state()
-    assert page.url.endswith(PARTS[-2])
+    page.wait_for_url(f"**/{PARTS[-2]}")
 
 
 def test_keyboard_reaches_the_parts_and_shows_where_it_is(open_page):
     page = open_page("index.html")
+    focused = page.locator("main a:focus[href$='01-data.html']")
     for _ in range(60):
         page.keyboard.press("Tab")
-        focus = page.evaluate("document.activeElement.getAttribute('href') || ''")
-        if focus.endswith("01-data.html"):
+        if focused.count():
             break
-    outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
-    shadow = page.evaluate("getComputedStyle(document.activeElement).boxShadow")
-    assert focus.endswith("01-data.html")
-    assert outline != "none" or shadow != "none"
+    style = focused.evaluate("e => getComputedStyle(e)")
+    assert style["outlineStyle"] != "none" or style["boxShadow"] != "none"
     page.keyboard.press("Enter")
     page.wait_for_url("**/01-data.html")
 
@@ -213,19 +199,25 @@ def test_tabs_of_the_page_in_r_change_together(open_page):
     assert code.is_visible()
 
 
-def test_notebook_is_there_to_download(open_page):
+def test_numbers_in_tables_stand_to_the_right_below_their_name(open_page):
+    page = open_page("notebooks/04-testing.html")
+    table = page.locator("table.dataframe", has_text="accuracy, %").first
+    cells = table.locator("th:visible, td:visible")
+    sides = cells.evaluate_all("x => x.map(e => getComputedStyle(e).textAlign)")
+    texts = [text.strip() for text in cells.all_inner_texts()]
+    for text, side in zip(texts, sides, strict=True):
+        number = text == "accuracy, %" or text.replace(".", "").isdigit()
+        assert not text or (side == "right") == number, text
+
+
+def test_notebook_is_there_to_download_and_its_hosts_follow_from_the_address(open_page):
     page = open_page(PARTS[0])
     with page.expect_download() as download:
         page.get_by_text("Download the notebook").click()
     name = "notebooks/01-data.ipynb"
     assert download.value.path().read_bytes() == (ROOT / name).read_bytes()
     assert page.get_by_text("Open in").count() == 0, "no address is set"
-
-
-def test_hosted_services_follow_from_the_address(open_page):
-    """They come from the link to the source, as the renderers write it."""
-    page = open_page(PARTS[0])
-    page.evaluate(
+    page.evaluate(  # a link to the source, as the renderers write it
         """() => {
         const link = document.createElement("a");
         link.className = "toc-action";
@@ -235,7 +227,7 @@ def test_hosted_services_follow_from_the_address(open_page):
         }"""
     )
     script = (ROOT / "pages" / "links.html").read_text(encoding="utf-8")
-    page.evaluate(re.search(r"<script>(.*)</script>", script, re.S).group(1))
+    page.evaluate(re.search(r"<script>(.*?)</script>", script, re.S).group(1))
     links = page.locator(".notebook-links a").evaluate_all("x => x.map(a => a.href)")
     assert links[1:] == [
         "https://colab.research.google.com/github/some/lecture/blob/main/notebooks/01-data.ipynb",
@@ -244,13 +236,30 @@ def test_hosted_services_follow_from_the_address(open_page):
     ]
 
 
-@pytest.mark.parametrize("width", [1280, 768, 360])
-@each_theme
-def test_screenshots(width, theme, open_page):
-    """Pictures of the front page, a part and the R page, to be looked at."""
-    folder = ROOT / "_screenshots"
-    for name in ("index.html", PARTS[2], "pages/r.html"):
-        page = open_page(name, theme, width)
-        path = folder / f"{name.split('/')[-1]}-{width}-{theme}.png"
-        page.screenshot(path=path, full_page=True)
-        assert path.stat().st_size > 20_000
+# What of a slide, all pauses passed, is cut off, spills over, or is too small to read.
+FAULTS = """number => {
+    Reveal.slide(number, 0, 1000);
+    const slide = Reveal.getCurrentSlide();
+    const room = document.querySelector(".reveal .slides").getBoundingClientRect();
+    const end = document.querySelector(".reveal > .footer").getBoundingClientRect().top;
+    const cut = e => getComputedStyle(e).overflow !== "visible" && e.clientHeight &&
+        Math.max(e.scrollHeight - e.clientHeight, e.scrollWidth - e.clientWidth) > 2;
+    const over = ({ width, bottom, left, right }) => width && (left < room.left - 1 ||
+        right > room.right + 1 || bottom > Math.min(room.bottom, end) + 1);
+    const small = e => e.matches("pre code, td") &&
+        parseFloat(getComputedStyle(e).fontSize) < 20;
+    return [...slide.querySelectorAll("*:not(aside)")]
+        .filter(e => cut(e) || over(e.getBoundingClientRect()) || small(e))
+        .map(e => slide.id + ": " + e.outerHTML.slice(0, 120));
+}"""
+
+
+@pytest.mark.skipif(not QUARTO, reason="made without Quarto: no slide is judged")
+@pytest.mark.parametrize("size", [(1050, 700), (1280, 720)])
+def test_every_slide_fits_and_can_be_read_from_the_last_row(size, open_page):
+    page = open_page("slides/index.html", "light", *size)
+    page.wait_for_function("window.Reveal && Reveal.isReady()")
+    page.evaluate("Reveal.configure({ transition: 'none' })")
+    for number in range(page.evaluate("Reveal.getTotalSlides()")):
+        page.wrong += page.evaluate(FAULTS, number)
+    assert page.wrong == []

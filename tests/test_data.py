@@ -1,177 +1,458 @@
+"""The data: right, or one sentence, whatever the network and the cache are like."""
+
+import gzip
 import hashlib
+import io
+import os
+import pickle
 import re
+import shutil
+import socket
 import subprocess
 import sys
+import tarfile
+import tempfile
+import tracemalloc
+from pathlib import Path
 
+import loopback
 import numpy as np
 import pytest
 from conftest import ROOT
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from loopback import stalled, status, whole
 
-from helpers import DataError, NoDataError, load_cifar100
-from helpers.data import data_folder
-from helpers.data.records import FILES, RECORD_BYTES, read_records
+from helpers import DataError, NoDataError, data, load_cifar100
+from helpers.data import ARCHIVE, FILES, RECORD_BYTES, data_folder
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX processes")
+
+
+def sha256(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+def tar(members):
+    """Return a compressed archive of names and their contents."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return gzip.compress(buffer.getvalue(), 1)
+
+
+@pytest.fixture(scope="module")
+def rows():
+    """Small records of both files, random but valid."""
+    rng = np.random.default_rng(1)
+    rows = {}
+    for name, records in (("train.bin", 1500), ("test.bin", 300)):
+        rows[name] = rng.integers(0, 256, (records, RECORD_BYTES), np.uint8)
+        rows[name][:, 0] %= 20
+        rows[name][:, 1] %= 100
+    return rows
+
+
+@pytest.fixture(scope="module")
+def archive(rows):
+    """Their archive, with a member that nobody asked for."""
+    members = {f"cifar-100-binary/{name}": rows[name].tobytes() for name in rows}
+    return tar({**members, "../evil": b"evil"})
 
 
 @pytest.fixture
-def records(tmp_path):
-    """A file of three records whose every byte is known."""
-    rows = np.arange(3 * RECORD_BYTES, dtype=np.uint64).astype(np.uint8)
-    rows = rows.reshape(3, RECORD_BYTES)
-    rows[:, 0], rows[:, 1] = [4, 5, 6], [0, 50, 99]
-    path = tmp_path / "train.bin"
-    path.write_bytes(rows.tobytes())
-    return path, rows, hashlib.sha256(rows.tobytes()).hexdigest()
-
-
-def test_records_become_images_and_labels(records):
-    path, rows, sha256 = records
-    images, labels = read_records(path, 3, sha256)
-    assert images.shape == (3, 32, 32, 3) and images.dtype == np.uint8
-    assert labels.shape == (3, 1) and labels.dtype == np.uint8
-    assert labels.ravel().tolist() == [0, 50, 99]
-    # Row 5, column 7, blue: the third plane of 1,024 pixels.
-    assert images[1, 5, 7, 2] == rows[1, 2 + 2 * 1024 + 5 * 32 + 7]
-
-
-def test_truncated_file_is_refused(records):
-    path, _, sha256 = records
-    path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(DataError, match=r"9,221 bytes where 9,222.*truncated"):
-        read_records(path, 3, sha256)
-
-
-def test_changed_byte_is_refused(records):
-    path, _, sha256 = records
-    content = bytearray(path.read_bytes())
-    content[4000] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(DataError, match="content is not the official one"):
-        read_records(path, 3, sha256)
-
-
-def test_label_out_of_range_is_refused(records):
-    path, rows, _ = records
-    rows[0, 1] = 100
-    path.write_bytes(rows.tobytes())
-    with pytest.raises(DataError, match="holds the label 100, expected 0 to 99"):
-        read_records(path, 3, hashlib.sha256(rows.tobytes()).hexdigest())
-
-
-# One folder for all examples: each writes its own file anew.
-examples = settings(
-    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-
-
-@examples
-@given(length=st.integers(0, 4 * RECORD_BYTES).filter(lambda n: n != 3 * RECORD_BYTES))
-def test_every_other_length_is_refused(records, length):
-    path, rows, sha256 = records
-    path.write_bytes((rows.tobytes() + rows.tobytes())[:length])
-    with pytest.raises(DataError) as caught:
-        read_records(path, 3, sha256)
-    assert f"{path} has {length:,} bytes where 9,222 were expected" in str(caught.value)
-
-
-@examples
-@given(position=st.integers(0, 3 * RECORD_BYTES - 1), change=st.integers(1, 255))
-def test_every_other_byte_is_refused(records, position, change):
-    path, rows, sha256 = records
-    content = bytearray(rows.tobytes())
-    content[position] ^= change
-    path.write_bytes(content)
-    with pytest.raises(DataError, match="content is not the official one"):
-        read_records(path, 3, sha256)
-
-
-@examples
-@given(
-    labels=st.lists(st.integers(0, 99), min_size=1, max_size=5),
-    seed=st.integers(0, 2**32),
-)
-def test_records_of_any_number_come_back(tmp_path, labels, seed):
-    rng = np.random.default_rng(seed)
-    pixels = rng.integers(0, 256, (len(labels), 32, 32, 3), np.uint8)
-    content = b"".join(
-        bytes([0, label]) + image.transpose(2, 0, 1).tobytes()
-        for label, image in zip(labels, pixels, strict=True)
-    )
-    path = tmp_path / "test.bin"
-    path.write_bytes(content)
-    sha256 = hashlib.sha256(content).hexdigest()
-    images, read = read_records(path, len(labels), sha256)
-    assert read.ravel().tolist() == labels and (images == pixels).all()
-
-
-def test_empty_folder_is_refused(tmp_path):
-    with pytest.raises(DataError, match=f"{re.escape(str(tmp_path))} holds no CIFAR"):
-        load_cifar100(tmp_path)
-
-
-def test_folder_with_one_of_the_two_files_is_refused(tmp_path):
-    (tmp_path / "test.bin").touch()
-    with pytest.raises(DataError, match=r"train\.bin was not found in"):
-        load_cifar100(tmp_path)
-
-
-def test_named_folder_is_not_replaced_by_the_stand_in(tmp_path, monkeypatch):
-    monkeypatch.setenv("CIFAR100_DIR", str(tmp_path / "nowhere"))
-    with pytest.raises(DataError, match=r"nowhere.*CIFAR100_DIR"):
-        load_cifar100()
-
-
-def test_relative_folder_counts_from_the_repository(tmp_path, monkeypatch):
-    monkeypatch.setenv("CIFAR100_DIR", "../some data")
-    monkeypatch.chdir(tmp_path)
-    named = re.escape(str(ROOT / "../some data"))
-    with pytest.raises(DataError, match=f"{named} was not found"):
-        load_cifar100()
-
-
-def test_stand_in_can_be_forbidden(no_data, monkeypatch):
+def small(no_data, rows, archive, monkeypatch):
+    """A machine without the data, to which the small data is the published one."""
     monkeypatch.setenv("CIFAR100_STAND_IN", "never")
-    with pytest.raises(NoDataError, match="CIFAR-100 is not on this machine"):
-        load_cifar100()
+    files = {name: (len(rows[name]), sha256(rows[name].tobytes())) for name in rows}
+    monkeypatch.setattr(data, "FILES", files)
+    monkeypatch.setattr(data, "ARCHIVE_SHA256", sha256(archive))
+    return no_data
 
 
-def test_unknown_setting_is_refused(monkeypatch):
-    monkeypatch.setenv("CIFAR100_STAND_IN", "no")
-    with pytest.raises(DataError, match="'no', expected 'never', 'always' or nothing"):
-        load_cifar100()
+@pytest.fixture
+def kept(small, rows):
+    """The folder of a cache that holds the data."""
+    return put(small / "cifar-100-binary", rows)
 
 
-def test_stand_in_comes_where_there_is_no_data_and_says_so(no_data):
+def put(folder, rows):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in rows:
+        (folder / name).write_bytes(rows[name].tobytes())
+    return folder
+
+
+@pytest.fixture
+def server(small):
+    with loopback.Server() as server:
+        yield server
+
+
+@pytest.fixture
+def mirrors(server, monkeypatch):
+    """Let the mirrors give these answers, or lists of them."""
+
+    def serve(*mirrors):
+        server.requests.clear()
+        urls = [server.mirror(str(k), answers) for k, answers in enumerate(mirrors)]
+        monkeypatch.setattr(data, "MIRRORS", urls)
+
+    return serve
+
+
+@pytest.fixture
+def loads(rows, caplog):
+    """Load, compare all bytes, return what was said but that the data is fetched."""
+
+    def load(*arguments, **options):
+        caplog.clear()
+        cifar = load_cifar100(*arguments, **options)
+        assert cifar.name == "CIFAR-100"
+        for (images, labels), content in zip(cifar[:2], rows.values(), strict=True):
+            assert labels.dtype == np.uint8 and (labels == content[:, 1:2]).all()
+            planes = content[:, 2:].reshape(-1, 3, 32, 32)
+            assert (images.transpose(0, 3, 1, 2) == planes).all()
+        return [line for line in caplog.messages if not line.startswith("Bringing")]
+
+    return load
+
+
+def test_each_source_is_found_by_argument_and_by_variable(
+    small, rows, archive, mirrors, tmp_path, monkeypatch, loads
+):
+    mirrors(status(404))
+    folder = put(tmp_path / "some data" / "cifar-100-binary", rows)
+    packed = tmp_path / "packed.tar.gz"
+    packed.write_bytes(archive)
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(tmp_path))
+    for source in (folder, str(folder.parent), packed, "~/packed.tar.gz"):
+        monkeypatch.delenv("CIFAR100_DIR", raising=False)
+        assert loads(source) == []
+        monkeypatch.setenv("CIFAR100_DIR", str(source))
+        assert loads() == []
+    assert data_folder(folder) == data_folder(folder.parent) == folder
+    assert data_folder(packed) == small / "cifar-100-binary"
+    assert not list(tmp_path.rglob("evil"))
+    monkeypatch.setenv("CIFAR100_DIR", os.path.relpath(folder, ROOT))
+    monkeypatch.chdir(tmp_path)
+    assert loads() == []
+
+
+def test_wrong_source_is_one_sentence(kept, tmp_path, monkeypatch):
+    """Neither the cache nor the stand-in takes the place of what is named."""
+    monkeypatch.setenv("CIFAR100_STAND_IN", "")
+    broken = tmp_path / "broken.tar.gz"
+    broken.write_bytes(b"\x1f\x8bbroken")
+    for source in (5, b"bytes", tmp_path, tmp_path / "nowhere", broken):
+        with pytest.raises(DataError, match="is neither a folder with"):
+            load_cifar100(source)
+        monkeypatch.setenv("CIFAR100_DIR", str(source))
+        with pytest.raises(DataError, match=rf"{re.escape(str(source))} is neither"):
+            load_cifar100()
+        monkeypatch.delenv("CIFAR100_DIR")
+    (tmp_path / "test.bin").touch()
+    with pytest.raises(DataError, match=r"train\.bin: No such file.*put the official"):
+        load_cifar100(tmp_path)
+
+
+def test_other_content_is_refused(small, rows, tmp_path):
+    """Another length, or one changed byte, at any place."""
+    path = put(tmp_path / "named", rows) / "test.bin"
+    right = rows["test.bin"].tobytes()
+    rng = np.random.default_rng(2)
+    others = [right[:length] for length in rng.integers(0, len(right), 20)]
+    others += [right[:-1], right[:-RECORD_BYTES], right + b"x", right + right, b""]
+    for place in rng.integers(0, len(right), 20):
+        content = bytearray(right)
+        content[place] ^= rng.integers(1, 256)
+        others.append(content)
+    for content in others:
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=r"test\.bin: it is damaged, incomplete or"):
+            load_cifar100(path.parent)
+
+
+def test_nothing_is_unpickled(kept, tmp_path):
+    trace = tmp_path / "trace"
+    harm = f"cbuiltins\nopen\n(V{trace}\nVw\ntR.".encode()
+    pickle.loads(harm)
+    assert trace.exists(), "it does no harm, so this would test nothing"
+    trace.unlink()
+    (tmp_path / "train").write_bytes(harm)
+    packed = tmp_path / "cifar-100-python.tar.gz"
+    packed.write_bytes(tar({"cifar-100-python/train": harm}))
+    (kept / "train.bin").write_bytes(harm)
+    for source in (tmp_path, tmp_path / "train", packed, None):
+        with pytest.raises(DataError):
+            load_cifar100(source, download=False)
+    assert not trace.exists()
+
+
+def test_stand_in_says_so(no_data, caplog):
     cifar = load_cifar100()
+    assert "stand-in takes its place" in caplog.text
     assert cifar.name == "stand-in data"
     for name in [*cifar.class_names, *cifar.superclass_names]:
         assert name.startswith("stand-in ")
+    assert (np.bincount(cifar.superclass_of) == 5).all()
     for (images, labels), n in ((cifar.train, 50_000), (cifar.test, 10_000)):
         assert images.shape == (n, 32, 32, 3) and images.dtype == np.uint8
         assert labels.shape == (n, 1) and labels.dtype == np.uint8
         assert (np.bincount(labels.ravel()) == n // 100).all()
 
 
+def test_stand_in_can_be_forbidden_or_asked_for(kept, monkeypatch, caplog):
+    monkeypatch.setenv("CIFAR100_STAND_IN", "always")
+    assert load_cifar100().name == "stand-in data" and not caplog.messages
+    assert load_cifar100(kept).name == "CIFAR-100"
+    monkeypatch.setenv("CIFAR100_STAND_IN", "no")
+    with pytest.raises(DataError, match="=no: set never, always or nothing"):
+        load_cifar100()
+    monkeypatch.setenv("CIFAR100_STAND_IN", "never")
+    shutil.rmtree(kept)
+    with pytest.raises(NoDataError, match="CIFAR-100 is not on this machine"):
+        load_cifar100()
+
+
+def test_download_once_then_from_the_cache(server, mirrors, archive, loads, small):
+    mirrors(whole(archive))
+    with pytest.raises(NoDataError):
+        load_cifar100(download=False)
+    assert server.requests == [] and not small.exists()
+    assert loads() == [] and loads() == [] and loads(download=False) == []
+    assert server.requests == [("0", 0)]
+    assert {path.name for path in small.glob("*.*")} == {ARCHIVE}
+
+
+def test_faulty_mirror_leads_to_the_next(server, mirrors, archive, loads, small):
+    circle = server.mirror("circle", status(302, Location="/circle"))
+    faults = {
+        "404": status(404),
+        "503": status(503),
+        "redirects": status(302, Location=circle),
+        "No connection adapters": status(302, Location="file:///etc/passwd"),
+        "label": status(302, Location="http://" + 70 * "x" + "/"),
+        "many": status(200, Content_Length="many"),
+        "does not match": whole(b"<html>Please log in</html>"),
+        "known hash": whole(archive[:-9] + b"x" + archive[-8:]),
+        "Connection": lambda handler: handler.connection.shutdown(socket.SHUT_RDWR),
+    }
+    for reason, fault in faults.items():
+        mirrors(fault, whole(archive))
+        lines = loads()
+        assert lines and all("/0: " in line for line in lines)
+        assert any(reason in line for line in lines), lines
+        assert not (small / f"{ARCHIVE}.part").exists()
+        shutil.rmtree(small)
+
+
+def test_cut_connection_goes_on_where_it_was(server, mirrors, archive, loads, small):
+    for share in (0.1, 0.5, 0.99):
+        for ranges in (True, False):
+            server.ranges = ranges
+            mirrors([whole(archive, share=share), whole(archive)])
+            (line,) = loads()
+            assert "broken" in line
+            (_, first), (_, second) = server.requests
+            assert first == 0
+            assert share * len(archive) - 2**16 <= second <= share * len(archive)
+            shutil.rmtree(small)
+
+
+def test_next_mirror_and_next_call_go_on_where_it_was(
+    server, mirrors, archive, loads, small
+):
+    for others in ([whole(archive)], []):
+        mirrors([whole(archive, share=0.5), status(404)], *others)
+        if not others:
+            with pytest.raises(NoDataError):
+                load_cifar100()
+            mirrors(whole(archive))
+        loads()
+        assert server.requests[-1][1] > 0
+        shutil.rmtree(small)
+
+
+def test_rest_of_another_file_is_not_used(server, mirrors, archive, loads, small):
+    """Nor one that is whole, or too long: the download starts afresh."""
+    small.mkdir()
+    for rest in (bytes(len(archive) // 2), archive, archive + b"x", b"\x1f\x8b"):
+        (small / f"{ARCHIVE}.part").write_bytes(rest)
+        mirrors(whole(archive))
+        loads()
+        shutil.rmtree(small / "cifar-100-binary")
+        (small / ARCHIVE).unlink()
+
+
+def test_server_is_left_without_progress_but_not_for_being_slow(
+    server, mirrors, archive, loads, small, monkeypatch
+):
+    monkeypatch.setattr(data, "TIMEOUT", 0.4)
+    mirrors(whole(archive, pauses=15, pause=0.1), status(404))
+    assert loads() == []
+    shutil.rmtree(small)
+    mirrors(stalled(b""), stalled(archive), whole(archive))
+    lines = loads()
+    assert len(lines) == 4 and all("timed out" in line.lower() for line in lines)
+    assert server.requests[-1][1] > 0
+
+
+def test_no_network_is_one_sentence_with_what_to_do(small, monkeypatch):
+    monkeypatch.setattr(data, "MIRRORS", ["http://127.0.0.1:1"])  # where nobody listens
+    with pytest.raises(NoDataError, match=r"download https:.*CIFAR100_DIR to where it"):
+        load_cifar100()
+
+
+def test_archive_put_into_the_cache_is_used(server, mirrors, small, archive, loads):
+    mirrors(status(404))
+    small.mkdir()
+    (small / ARCHIVE).write_bytes(archive)
+    loads(download=False)
+    (small / "cifar-100-binary" / "test.bin").unlink()
+    loads()
+    assert server.requests == []
+
+
+def test_damaged_cache_is_said_and_mended(kept, rows, mirrors, archive, loads, caplog):
+    mirrors(whole(archive))
+    for name in rows:
+        right = rows[name].tobytes()
+        flipped = right[:5000] + bytes([right[5000] ^ 1]) + right[5001:]
+        for content in (flipped, right[:-1], b""):
+            (kept / name).write_bytes(content)
+            (line,) = loads()
+            assert line.startswith(f"{kept / name}: it is damaged")
+            assert (kept / name).read_bytes() == right
+    for name in (*rows, ARCHIVE):
+        ((kept if name in rows else kept.parent) / name).write_bytes(b"damaged")
+    caplog.clear()
+    with pytest.raises(NoDataError):
+        load_cifar100(download=False)
+    assert str(kept / "train.bin") in caplog.text
+    loads()
+
+
+@posix
+def test_kill_at_any_moment(server, mirrors, archive, small, tmp_path, loads):
+    """While it is downloaded, and while a named archive is unpacked; with its lock."""
+    packed = tmp_path / "packed.tar.gz"
+    packed.write_bytes(archive)
+    rng = np.random.default_rng(3)
+    mirrors(whole(archive, pauses=5))
+    for source, seconds in ((None, 0.6), (packed, 0.25)):
+        killed = 0
+        while killed < 8:
+            shutil.rmtree(small, ignore_errors=True)
+            child = loopback.start(load_cifar100, source)
+            child.join(rng.uniform(0, seconds))
+            child.kill()
+            child.join()
+            killed += child.exitcode != 0
+            loads(source)
+            left = {path.name for path in small.rglob("*") if path.is_file()}
+            assert left <= {*FILES, ARCHIVE, "lock"}
+
+
+@posix
+def test_eight_processes_download_once(server, mirrors, archive):
+    mirrors(whole(archive, pauses=10))
+    children = [loopback.start(load_cifar100) for _ in range(8)]
+    for child in children:
+        child.join(60)
+    assert [child.exitcode for child in children] == [0] * 8
+    assert len(server.requests) == 1
+
+
+def error_of_a_process(*arguments):
+    message = loopback.context().Array("c", 1000)
+    loopback.start(loopback.keep_error, message, *arguments).join(60)
+    return message.value.decode()
+
+
+@posix
+def test_full_disk_while_the_data_arrives(server, mirrors, archive, loads, small):
+    mirrors(whole(archive))
+    for _ in range(2):  # while the archive arrives, and while it is unpacked
+        said = error_of_a_process(3_000_000)
+        assert said.startswith("DataError: CIFAR-100 could not be kept in"), said
+        assert "File too large" in said and "0.4 GB of free space" in said
+        (small / ARCHIVE).write_bytes(archive)
+    assert all("damaged" in line for line in loads())
+
+
+@posix
+def test_read_only_cache(small, rows, mirrors, archive, monkeypatch):
+    """With the data in it all is well, without it is one sentence."""
+    mirrors(whole(archive))
+    with tempfile.TemporaryDirectory() as folder:  # for others than its owner
+        Path(folder).chmod(0o755)
+        monkeypatch.setattr(data, "CACHE", Path(folder))
+        if os.getuid():
+            Path(folder).chmod(0o555)
+        said = error_of_a_process()
+        assert said.startswith("DataError: CIFAR-100 could not be kept in")
+        assert "Permission denied" in said and "set CIFAR100_DIR" in said
+        Path(folder).chmod(0o755)
+        put(Path(folder) / "cifar-100-binary", rows)
+        Path(folder).chmod(0o555)
+        assert error_of_a_process() == "loaded"
+        Path(folder).chmod(0o755)
+
+
+def test_cache_that_is_a_file_is_one_sentence(small, mirrors, archive):
+    mirrors(whole(archive))
+    small.write_text("in the way")
+    with pytest.raises(DataError, match="could not be kept in"):
+        load_cifar100()
+    with pytest.raises(NoDataError):
+        load_cifar100(download=False)
+
+
+def test_memory_is_at_most_1_3_times_the_arrays(small, monkeypatch):
+    folder = small / "cifar-100-binary"
+    folder.mkdir(parents=True)
+    files = {}
+    for name, (records, _) in FILES.items():
+        content = bytes(records * RECORD_BYTES)
+        (folder / name).write_bytes(content)
+        files[name] = records, sha256(content)
+    monkeypatch.setattr(data, "FILES", files)
+    tracemalloc.start()
+    cifar = load_cifar100()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    arrays = [array for part in cifar[:2] for array in part]
+    assert peak <= 1.3 * sum(array.nbytes for array in arrays)
+
+
+def test_command_and_import(tmp_path):
+    heavy = "{'pooch', 'requests', 'filelock', 'tensorflow'}"
+    program = f"import sys, helpers.data; print({heavy} & set(sys.modules))"
+    assert b"set()" in subprocess.check_output([sys.executable, "-c", program])
+    result = subprocess.run(
+        [sys.executable, "-m", "helpers.data", "--download"],
+        env={**os.environ, "CIFAR100_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 1 and result.stdout == ""
+    assert result.stderr.startswith(f"{tmp_path} is neither a folder with train.bin")
+    assert result.stderr.count("\n") == 1
+
+
 def test_real_data_is_what_is_published(real_data):
-    (x_train, y_train), (x_test, y_test) = real_data.train, real_data.test
+    (x_train, y_train), (x_test, y_test) = real_data[:2]
     assert y_train[:5, 0].tolist() == [19, 29, 0, 11, 1]
     assert y_test[:5, 0].tolist() == [49, 33, 72, 51, 71]
-    means = x_train.mean(axis=(0, 1, 2)) / 255
-    assert means == pytest.approx([0.50708, 0.48655, 0.44092], abs=1e-5)
-    means = x_test.mean(axis=(0, 1, 2)) / 255
-    assert means == pytest.approx([0.50880, 0.48739, 0.44194], abs=1e-5)
-    assert (np.bincount(y_train.ravel()) == 500).all()
+    for images, means in (
+        (x_train, [0.50708, 0.48655, 0.44092]),
+        (x_test, [0.50880, 0.48739, 0.44194]),
+    ):
+        assert images.mean(axis=(0, 1, 2)) / 255 == pytest.approx(means, abs=1e-5)
     assert real_data.class_names[19] == "cattle"
-
-
-def test_superclasses_are_those_of_the_records(real_data):
-    rows = np.memmap(data_folder(download=False) / "test.bin", np.uint8, "r")
-    rows = rows.reshape(-1, RECORD_BYTES)
-    assert len(rows) == FILES["test.bin"][0]
+    rows = np.fromfile(data_folder(download=False) / "test.bin", np.uint8)
+    rows = rows.reshape(FILES["test.bin"][0], RECORD_BYTES)
     assert (real_data.superclass_of[rows[:, 1]] == rows[:, 0]).all()
-
-
-def test_importing_helpers_does_not_import_tensorflow():
-    program = "import sys, helpers; sys.exit('tensorflow' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", program]).returncode == 0

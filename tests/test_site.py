@@ -1,23 +1,20 @@
+"""What stands in the rendered pages."""
+
 import base64
 import itertools
 import re
-import shutil
 import subprocess
 import sys
+import urllib.request
 from urllib.parse import unquote, urlsplit
 
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
-from conftest import NOTEBOOKS, ROOT, load_tool, skip_module_without_site
-
-skip_module_without_site()
+from conftest import NOTEBOOKS, ROOT, git_environment, rendered_pages
 
 SITE = ROOT / "_site"
-SOURCES = [ROOT / "index.qmd", *NOTEBOOKS, *sorted(ROOT.glob("pages/*.qmd"))]
-if not load_tool("render").quarto():  # which makes slides of it, tested by themselves
-    SOURCES.append(ROOT / "slides" / "index.qmd")
-PAGES = [SITE / path.relative_to(ROOT).with_suffix(".html") for path in SOURCES]
+PAGES = rendered_pages()[1]
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
@@ -26,17 +23,12 @@ def soup(page):
 
 
 @each_page
-def test_page_is_there_with_title_language_and_one_main_heading(page):
+def test_page_has_title_language_and_headings_in_order(page):
     html = soup(page)
     assert html.html["lang"] == "en"
     assert len(html.title.get_text(strip=True)) > 10
-    assert len(html.main.find_all("h1")) == 1
-
-
-@each_page
-def test_headings_are_in_order(page):
-    levels = [int(h.name[1]) for h in soup(page).main.find_all(re.compile("^h[1-6]$"))]
-    assert levels[0] == 1
+    levels = [int(h.name[1]) for h in html.main.find_all(re.compile("^h[1-6]$"))]
+    assert levels[0] == 1 and levels.count(1) == 1
     for above, below in itertools.pairwise(levels):
         assert below <= above + 1
 
@@ -59,30 +51,36 @@ def test_links_inside_the_site_lead_somewhere(page):
     assert followed > 5
 
 
-def test_address_of_the_repository_makes_the_links(clone):
+def test_addresses_make_the_links_and_the_card_and_git_sees_no_page(clone):
     config = clone / "_quarto.yml"
     text = config.read_text("utf-8")
-    text, lines = re.subn(r"# (repo-(url|actions):)", r"\1", text)
+    text, lines = re.subn(r"# ((repo|site)-(url|actions):)", r"\1", text)
     config.write_text(text, "utf-8")
-    assert lines == 2, "set already"
+    assert lines == 3, "set already"
     command = [sys.executable, clone / "tools" / "render.py"]
     subprocess.run(command, check=True, capture_output=True)
+    changed = ["git", "status", "--porcelain"]
+    changed = subprocess.check_output(changed, cwd=clone, env=git_environment())
+    assert changed == b" M _quarto.yml\n"
     page = soup(clone / "_site" / "notebooks" / "01-data.html")
     links = [link["href"] for link in page.select("a.toc-action")]
     source = "https://github.com/OWNER/REPOSITORY/blob/main/notebooks/01-data.ipynb"
     assert source in links, "pages/links.html makes the other links of it"
+    for name in ("index.html", "pages/r.html"):
+        card = soup(clone / "_site" / name).find("meta", property="og:image")["content"]
+        assert card == "https://OWNER.github.io/REPOSITORY/images/card.png"
+    assert (clone / "_site" / "images" / "card.png").is_file()
 
 
 @each_page
-def test_every_image_has_alternative_text(page):
-    for image in soup(page).main.find_all("img"):
-        assert len(image.get("alt", "")) > 20, f"{page.name}: {str(image)[:80]}"
-
-
-@each_page
-def test_no_markup_is_left_over(page):
+def test_images_have_texts_code_can_be_copied_and_no_markup_is_left_over(page):
     main = soup(page).main
+    for image in main.find_all("img"):
+        assert len(image.get("alt", "")) > 20, f"{page.name}: {str(image)[:80]}"
     assert "#|" not in main.get_text()
+    for block in main.select("pre"):
+        printed = block.find_parent(class_="cell-output")
+        assert printed or "code-with-copy" in block["class"], block.get_text()
     for tag in main.find_all(["pre", "code", "script", "style"]):
         tag.decompose()
     left = re.search(r":::|@fig-|@tbl-|\{\{<|\{#|\]\(|\*\*|fig-cap", main.get_text())
@@ -110,32 +108,10 @@ def test_figures_and_outputs_of_the_notebook_are_on_its_page(path):
                 assert re.sub(r"\s+", " ", output.text).strip() in text
 
 
-@each_page
-def test_browser_shows_the_page_without_the_internet(page, tmp_path):
-    """No error on the console, and nothing missing that comes from another host."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("Chromium is not at hand: the pages are not opened in a browser")
-    command = [chromium, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
-    command += ["--disable-background-networking", "--disable-component-update"]
-    command += ["--host-resolver-rules=MAP * ~NOTFOUND", "--enable-logging=stderr"]
-    command += [f"--user-data-dir={tmp_path}", "--allow-file-access-from-files"]
-    result = subprocess.run(
-        [*command, page.as_uri()], capture_output=True, text=True, timeout=120
-    )
-    assert BeautifulSoup(result.stdout, "html.parser").main.h1.get_text(strip=True)
-    console = [line for line in result.stderr.splitlines() if ":CONSOLE" in line]
-    assert console == []
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
-def test_quarto_numbers_the_figures(path):
-    page = SITE / "notebooks" / f"{path.stem}.html"
-    if "smalldocs" in page.read_text(encoding="utf-8"):
-        pytest.skip("Quarto is not at hand: smalldocs does not number figures")
-    captions = [
-        tag.get_text().strip() for tag in soup(page).main.find_all("figcaption")
-    ]
-    assert captions
-    for number, caption in enumerate(captions, start=1):
-        assert re.match(rf"Figure\s{number}: \w", caption)
+def test_pages_are_served_to_this_machine():
+    command = [sys.executable, ROOT / "tools" / "render.py", "--view"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        address = re.search(r"http://127\.0\.0\.1:\d+/", server.stdout.readline())[0]
+        with urllib.request.urlopen(f"{address}pages/colours.css") as answer:
+            assert answer.read() == (SITE / "pages" / "colours.css").read_bytes()
+        server.terminate()

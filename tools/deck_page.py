@@ -1,4 +1,7 @@
-"""Run smalldocs, which knows neither embeds nor pauses: the slides as one page."""
+"""Run smalldocs, which knows neither embeds nor pauses: the slides as one page.
+
+The notes for the teacher are left out, and a click shows what comes after a pause.
+"""
 
 import json
 import re
@@ -9,27 +12,27 @@ from smalldocs import cli, notebook, shortcodes
 
 ROOT = Path(__file__).resolve().parents[1]
 EMBED = re.compile(r"^\{\{< embed (\S+)#(\S+?)( echo=true)? >\}\}$", re.M)
-NOTES = re.compile(r"^::: \{\.notes\}\n(.*?)^:::$", re.M | re.S)
-FOLDED = r"<details><summary>For the teacher</summary>\n\n\1\n</details>"
+NOTES = re.compile(r"^::: \{\.notes\}\n.*?^:::$", re.M | re.S)
+PAUSE = re.compile(r"^\. \. \.\n(.*?)(?=^## |\Z)", re.M | re.S)
+FOLDED = r"<details><summary>Go on</summary>\n\n\1\n</details>\n\n"
 plain_expand = shortcodes.expand
 
 
 def embedded(path, name, echo):
-    """Return the cell of a notebook with that label or id as Markdown."""
+    """Return the cell of a notebook with that label as Markdown."""
     content = json.loads(path.read_text(encoding="utf-8"))
     for cell in content["cells"]:
         options, _ = notebook.cell_options(notebook.source(cell))
-        if name in (cell["id"], options.get("label")):
+        if name == options.get("label"):
             alone = json.dumps({**content, "cells": [cell]})
             _, markdown = notebook.to_markdown(alone, {"echo": echo})
             return markdown.replace("#cell-0", f"#cell-{name}")
-    raise SystemExit(f"{path.name} has no cell with the label or the id {name!r}.")
+    raise SystemExit(f"{path.name} has no cell with the label {name!r}.")
 
 
 def expand(text, here, *rest):
     if "{{< embed" in text:
-        text = re.sub(r"^\. \. \.\n", "", text, flags=re.M)
-        text = NOTES.sub(FOLDED, text)
+        text = PAUSE.sub(FOLDED, NOTES.sub("", text))
         text = EMBED.sub(
             lambda m: embedded(ROOT / m[1].lstrip("/"), m[2], bool(m[3])), text
         )

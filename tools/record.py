@@ -11,6 +11,7 @@ import hashlib
 import inspect
 import itertools
 import json
+import logging
 import math
 import os
 import re
@@ -521,10 +522,13 @@ def record(wanted):
     load_cifar100()
     failed, started, done = 0, time.time(), itertools.count(1)
     local = {"n_workers": 1, "threads_per_worker": 1, "processes": False}
+    local["dashboard_address"] = "127.0.0.1:0"
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # failures are listed
     elsewhere = os.environ.get("DASK_SCHEDULER_ADDRESS")
     with Client(**({} if elsewhere else local)) as client:
         print(f"To watch: {client.dashboard_link}", flush=True)
-        client.register_plugin(Fitness(state(), ask))
+        if elsewhere:
+            client.register_plugin(Fitness(state(), ask))
         free = [job for job in missing if not job.timed]
         for batch in (free, *([job] for job in missing if job.timed)):
             futures = {}
@@ -568,10 +572,11 @@ def main():
         raise SystemExit(
             f"No group {', '.join(unknown)}: expected {', '.join(groups)}."
         )
-    for group in [] if options.group else groups:
-        folders = [RUNS / job.folder for job in table if job.run == group]
-        done = sum((folder / "run.json").exists() for folder in folders)
-        print(f"{group}: {done} of {len(folders)} trainings are recorded")
+    if not options.group:
+        for group in groups:
+            done = [recorded(x, RUNS / x.folder) for x in table if x.run == group]
+            print(f"{group}: {sum(done)} of {len(done)} trainings are recorded")
+        return
     chosen = groups if "all" in options.group else options.group
     if record([job for job in table if job.run in chosen]):
         raise SystemExit(

