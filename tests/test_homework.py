@@ -18,7 +18,7 @@ if sys.platform == "win32":
     pytest.skip("submissions are graded on Linux and Macs", allow_module_level=True)
 
 ANSWERS = {"1": "12", "2": '"maple_tree"', "3": "(1, 2, 3)", "4": "2.31"}
-LIMITS = ["--cell=5", "--seconds=60", "--gigabytes=3"]
+LIMITS = ["--cell=30", "--seconds=300", "--gigabytes=3"]
 CHEATS = """\
 import helpers
 import helpers.exercises
@@ -61,7 +61,8 @@ def lecture():
         ):
             cells.append(new_code_cell(source, metadata={"tags": tagged}))
         cells.append(new_markdown_cell("The end.", metadata={"tags": ["solution"]}))
-    return new_notebook(cells=cells, metadata={"language_info": {"name": "python"}})
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return new_notebook(cells=cells, metadata={"kernelspec": kernel})
 
 
 @pytest.fixture(scope="module")

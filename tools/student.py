@@ -10,6 +10,8 @@ import nbformat
 import yaml
 from colab import with_cell
 
+from helpers import hashed
+
 ROOT = Path(__file__).resolve().parents[1]
 STUDENT = ROOT / "_student"
 # What students get; the README, the notebooks and the texts are changed below.
@@ -41,6 +43,11 @@ def without_answers(notebook, name):
     for cell in cells:
         truth = TRUTH.search(cell.source) if cell.cell_type == "code" else None
         if truth:
+            try:
+                hashed(name, truth[1])
+            except (KeyError, OSError):
+                known = f"helpers/answers.json has no answer {truth[1]} of {name}"
+                raise SystemExit(f"Not made: {known}: run make notebooks.") from None
             cell.source = HASHED.format(name=name, number=truth[1])
             cell.outputs = []
     notebook.cells = cells
