@@ -6,7 +6,6 @@ import sys
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
-import nbformat
 import pytest
 import yaml
 from conftest import NOTEBOOKS, ROOT, load_tool
@@ -115,25 +114,6 @@ def test_moved_folder_is_set_up_again(tmp_path):
 def test_pages_have_the_figures_of_the_records():
     committed = (ROOT / "_variables.yml").read_text(encoding="utf-8")
     assert committed == load_tool("render").variables(), "make site, and commit it"
-
-
-def test_student_edition_has_everything_but_the_solutions(monkeypatch, tmp_path):
-    tool = load_tool("student")
-    monkeypatch.setattr(tool, "STUDENT", tmp_path / "student")
-    rendered = SimpleNamespace(returncode=0)
-    monkeypatch.setattr(tool.subprocess, "run", lambda command: rendered)
-    with pytest.raises(SystemExit):
-        tool.main()
-    for path in NOTEBOOKS:
-        ours = nbformat.read(path, as_version=4).cells
-        theirs = nbformat.read(tmp_path / "student/notebooks" / path.name, 4).cells
-        kept = [c for c in ours if "solution" not in c.metadata.get("tags", [])]
-        assert [c.source for c in theirs] == [c.source for c in kept]
-    assert not (tmp_path / "student/tests").exists()
-    assert (tmp_path / "student/helpers/exercises.py").is_file()
-    for name in ("_quarto.yml", "index.qmd", "slides/index.qmd"):
-        text = (tmp_path / "student" / name).read_text("utf-8")
-        assert "teaching.qmd" not in text and ".notes" not in text
 
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
