@@ -25,7 +25,7 @@ FILES = (
     "*.yml",
 )
 FILES += ("*.lock", "README.md", "index.qmd", "pyproject.toml", "tools/render.py")
-FILES += ("tools/deck_page.py", "tools/setup.py")
+FILES += ("tools/deck_page.py", "tools/offline.py", "tools/play.py", "tools/setup.py")
 JUNK = (".ipynb_checkpoints", "__pycache__", "*.new", "*.partial")
 TEACHING = ("teaching.qmd", "homework.qmd", "recording.qmd")  # pages for instructors
 COMMANDS = ("help", "site", "view", "lab", "data", "clean")
