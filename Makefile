@@ -20,7 +20,7 @@ view: $(READY) ## show the pages in the browser
 	@$(BIN)/python tools/render.py --view
 
 lab: $(READY) ## open JupyterLab in notebooks/
-	@$(BIN)/jupyter lab --notebook-dir=notebooks
+	@$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks
 
 data: $(READY) ## bring CIFAR-100 to this machine, once
 	@$(BIN)/python -m helpers.data --download
@@ -30,7 +30,7 @@ test: $(DEV) ## run all tests, and the notebooks against their stored outputs
 
 notebooks: $(READY) ## execute the notebooks in place, on the real data, and redraw the pictures
 	@for notebook in notebooks/*.ipynb; do $(BIN)/python tools/execute.py $$notebook || exit 1; done
-	@$(BIN)/python tools/pictures.py
+	@$(BIN)/python tools/pictures.py && $(BIN)/python tools/draw.py
 
 record: $(DEV) ## list the recorded runs; JOBS=all or JOBS="improving large": train them
 	@$(BIN)/python tools/record.py $(JOBS) $(if $(EPOCHS),--epochs $(EPOCHS))
@@ -48,7 +48,7 @@ lint: $(DEV) ## check the code, the workflows, the spelling, and the size of the
 	@$(BIN)/codespell
 	@$(BIN)/python tools/count.py
 
-lock: $(DEV) ## renew the lock files (RESOLUTION=lowest-direct: with the oldest versions)
+lock: $(DEV) # renew the lock files (RESOLUTION=lowest-direct: with the oldest versions)
 	@$(LOCK) --group site --no-emit-package libclang -o requirements.lock pyproject.toml
 	@$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
 

@@ -9,9 +9,8 @@ from importlib import import_module
 _NAMES = {
     "data": "Cifar100 DataError NoDataError load_cifar100",
     "exercises": "check hashed",
-    "figures": "model_summary plot_confusion plot_images plot_network set_style",
-    "notebooks": "dtype_policy quiet_start run_cells system_information"
-    " train_without_pauses",
+    "figures": "model_summary plot_images plot_network set_style",
+    "notebooks": "dtype_policy quiet_start run_cells train_without_pauses",
     "runs": "Run RunError load_run load_runs tidy_history",
 }
 __all__ = sorted(" ".join(_NAMES.values()).split())

@@ -1,11 +1,10 @@
-"""Draw grids of images and a confusion matrix; show a network as text and diagram."""
+"""Draw grids of images; show a network as text and as a diagram."""
 
 import shutil
 import sysconfig
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import seaborn as sns
 from IPython.display import Image
 from IPython.utils.capture import capture_output
@@ -73,52 +72,6 @@ def plot_images(images, titles, columns=5, size=1.5):
     for ax, image, title in zip(axes.flat, images, titles, strict=False):
         ax.imshow(image, cmap="gray")
         ax.set_title(title.replace("_", " "), fontsize=9)
-    return figure
-
-
-def plot_confusion(true, predicted, names):
-    """Draw a confusion matrix: for each true class, where its predictions went.
-
-    Parameters
-    ----------
-    true, predicted : array_like of int, shape (n,)
-        Class numbers, 0 to ``len(names) - 1``.
-    names : sequence of str
-        Class names in the order of their numbers; underscores become spaces.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The figure: a row for each true class, in percent of that class.
-
-    Raises
-    ------
-    ValueError
-        If a number has no name, or the two have different lengths.
-    """
-    true, predicted = np.ravel(true), np.ravel(predicted)
-    both = np.concatenate([true, predicted])
-    numbers = range(len(names))
-    if len(true) != len(predicted) or not set(both.tolist()) <= set(numbers):
-        raise ValueError(
-            f"there are {len(true)} true and {len(predicted)} predicted labels from"
-            f" {both.min()} to {both.max()}, expected equally many, all of them whole"
-            f" numbers from 0 to {len(names) - 1}: pass the labels of the same images."
-        )
-    labels = [name.replace("_", " ") for name in names]
-    percent = pd.crosstab(true, predicted, normalize="index").mul(100)
-    percent = percent.reindex(index=numbers, columns=numbers, fill_value=0)
-    figure, ax = plt.subplots(figsize=(9, 8), layout="constrained")
-    sns.heatmap(
-        percent,
-        ax=ax,
-        cmap="viridis",
-        square=True,
-        xticklabels=labels,
-        yticklabels=labels,
-        cbar_kws={"label": "percent of the true class", "shrink": 0.7},
-    )
-    ax.set(xlabel="predicted", ylabel="true")
     return figure
 
 

@@ -3,9 +3,6 @@
 import contextlib
 import linecache
 import os
-import platform
-from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
@@ -62,31 +59,6 @@ def dtype_policy():
         return "float32"
     fast = {"amx_bf16", "avx512_bf16"}.intersection(flags)
     return "mixed_bfloat16" if fast else "float32"
-
-
-def versions():
-    """Return the versions of Python, Keras, its engine and NumPy, by name."""
-    import keras
-
-    names = (keras.backend.backend(), "keras", "numpy")
-    found = {name: import_module(name).__version__ for name in names}
-    return {"python": platform.python_version(), **found}
-
-
-def system_information():
-    """Return a table of the system and of the versions that decide the numbers.
-
-    Returns
-    -------
-    pandas.DataFrame
-        A row for each fact. No path of this machine is among them.
-    """
-    import pandas as pd
-
-    facts = {"platform": platform.platform(), "cores": os.cpu_count(), **versions()}
-    for package in ("pandas", "matplotlib", "seaborn"):
-        facts[package] = version(package)
-    return pd.DataFrame({"value": facts})
 
 
 def cell_sources(notebook, *tags):

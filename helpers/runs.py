@@ -16,22 +16,11 @@ class RunError(Exception):
 
 
 class Run(NamedTuple):
-    """A recorded training.
+    """A recorded training, from `load_run`."""
 
-    Attributes
-    ----------
-    record : dict
-        The content of ``run.json``: what was trained, where, and the test result. Its
-        entries are described in ``runs/schema.json``.
-    history : pandas.DataFrame
-        A row for each epoch, counted from 1: the metrics and the seconds.
-    weights : pathlib.Path or None
-        The file of the trained weights, for Keras; None where they were not kept.
-    """
-
-    record: dict
-    history: pd.DataFrame
-    weights: Path | None
+    record: dict  # run.json, whose entries are described in runs/schema.json
+    history: pd.DataFrame  # a row per epoch, from 1: the metrics and the seconds
+    weights: Path | None  # the file of the trained weights, if they were kept
 
 
 def load_run(name):
@@ -56,13 +45,13 @@ def load_run(name):
     """
     if "/" in name:
         return _read(RUNS / name)
-    trainings = _trainings(name)
-    if len(trainings) > 1:
+    first, *others = _trainings(name)
+    if others:
         raise RunError(
-            f"{name} holds {len(trainings)} trainings, expected one: name one, such as"
-            f' "{name}/{trainings[0].name}", or use load_runs.'
+            f"{name} holds {len(others) + 1} trainings, expected one: name one, such as"
+            f' "{name}/{first.name}", or use load_runs.'
         )
-    return _read(trainings[0])
+    return _read(first)
 
 
 def load_runs(group):
@@ -75,11 +64,6 @@ def load_runs(group):
         ones as in "test.accuracy"; "seconds" is the sum over the epochs.
     epochs : pandas.DataFrame
         A row for each epoch of each history, with the step and the seed.
-
-    Raises
-    ------
-    RunError
-        If there is none, or a file is missing or not as recorded.
     """
     runs = [_read(path) for path in _trainings(group)]
     runs.sort(key=lambda run: (run.record["number"], run.record["seed"]))

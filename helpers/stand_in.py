@@ -17,19 +17,8 @@ def draw_stand_in(n_train, n_test):
 
     A superclass is a pattern at one of five frequencies, a class is its colour, so a
     network can learn them. Position, rotation, brightness and noise vary by image.
-
-    Parameters
-    ----------
-    n_train, n_test : int
-        Numbers of images; for multiples of 100, all classes are equally frequent.
-
-    Returns
-    -------
-    train, test : tuple of (images, labels)
-        uint8 of shape (n, 32, 32, 3), 0 to 255, and uint8 of shape (n, 1), 0 to 99.
-    superclass_names, class_names : list of str
-        20 and 100 names, each beginning with "stand-in"; class k belongs to
-        superclass k // 5.
+    Returned are two pairs of images and labels, both uint8, of shapes (n, 32, 32, 3)
+    and (n, 1), the names of 20 superclasses and those of 100 classes, five each.
     """
     rng = np.random.default_rng(425)
     superclass_names = [

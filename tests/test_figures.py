@@ -3,7 +3,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from helpers import plot_confusion, plot_images, plot_network, run_cells
+from helpers import plot_images, plot_network, run_cells
 
 mpl.use("agg")
 
@@ -29,25 +29,6 @@ def test_wrong_images_are_refused():
     for titles, columns in ([], 5), (["one"], 5), (["one", "two"], 0):
         with pytest.raises(ValueError, match="expected at least one of each"):
             plot_images(np.zeros((2, 8, 8)), titles, columns=columns)
-
-
-def test_confusion_is_in_percent_of_the_true_class():
-    figure = plot_confusion([0, 0, 0, 0, 2], [0, 0, 0, 1, 2], ["a", "b_c", "d"])
-    drawn = figure.axes[0].collections[0].get_array().reshape(3, 3)
-    assert drawn.tolist() == [[75, 25, 0], [0, 0, 0], [0, 0, 100]]
-    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["a", "b c", "d"]
-
-
-def test_wrong_labels_are_refused():
-    nan = [0, float("nan")]
-    for true, predicted in (
-        ([0, 3], [0, 1]),
-        ([0, 1], [0, -1]),
-        ([0, 1], [0]),
-        (nan, nan),
-    ):
-        with pytest.raises(ValueError, match="whole numbers from 0 to 2"):
-            plot_confusion(true, predicted, ["a", "b", "c"])
 
 
 def test_network_is_drawn_where_graphviz_is_not_installed(monkeypatch, tmp_path):

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -117,6 +118,16 @@ def test_pages_have_the_figures_of_the_records():
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 NEEDED = PROJECT["project"]["dependencies"]
+
+
+def test_drawn_pictures_are_those_that_the_network_gives():
+    tool = load_tool("draw")
+    for name, text in tool.drawn().items():
+        assert (tool.PICTURES / name).read_text("utf-8") == text, (
+            f"make pictures: {name}"
+        )
+        assert len(text) < 20_000
+        ElementTree.fromstring(text)
 
 
 def test_conda_environment_names_the_packages_of_pyproject():

@@ -3,9 +3,13 @@
 import os
 import platform
 import subprocess
+from importlib import import_module
 from pathlib import Path
 
-from helpers.notebooks import versions
+from helpers import quiet_start
+
+with quiet_start():
+    import keras
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -45,6 +49,13 @@ def machine():
         "cores": os.cpu_count(),
         "system": platform.platform(),
     }
+
+
+def versions():
+    """Return the versions of Python, Keras, its engine and NumPy, by name."""
+    names = (keras.backend.backend(), "keras", "numpy")
+    found = {name: import_module(name).__version__ for name in names}
+    return {"python": platform.python_version(), **found}
 
 
 def provenance():

@@ -7,164 +7,33 @@ Dask: on this machine, or on the cluster that DASK_SCHEDULER_ADDRESS names.
 
 import argparse
 import datetime
-import hashlib
 import inspect
 import itertools
 import json
 import logging
 import math
 import os
-import re
 import shutil
 import sys
 import threading
 import time
-from typing import NamedTuple
 
 os.environ["CIFAR100_STAND_IN"] = "never"
 
-import nbformat
 import numpy as np
 import pandas as pd
 from distributed import Client, WorkerPlugin, as_completed
 from filelock import FileLock, Timeout
-from provenance import machine, provenance
+from jobs import SEED, Job, jobs, sha256
+from provenance import machine, provenance, versions
 
 from helpers import DataError, load_cifar100, quiet_start
 from helpers.data import FILES
-from helpers.notebooks import (
-    NOTEBOOKS,
-    cell_sources,
-    train_without_pauses,
-    versions,
-)
+from helpers.notebooks import run_cells, train_without_pauses
 from helpers.runs import RUNS
 
 with quiet_start():
     import keras
-
-SEED = 425
-SEEDS = range(SEED, SEED + 3)
-SEEDS_OF_THE_CHOICE = range(SEED, SEED + 5)
-
-
-# What to run: a program sets `model` and `history`, given SEED, epochs and callbacks.
-
-
-def program_of(*sources):
-    """Return cells as one program, without the lines that only pages need."""
-    text = "\n\n".join(source.strip() for source in sources)
-    return re.sub(r"^#\|.*\n", "", text, flags=re.M) + "\n"
-
-
-def lecture():
-    """Return the program of notebooks 2 and 3."""
-    network = cell_sources("02-model.ipynb", "network")
-    return program_of(*network, *cell_sources("03-training.ipynb", "train"))
-
-
-def contender(name):
-    """Return the program of one of the appendix's other ways to train the network."""
-    cells = cell_sources("benchmark.ipynb", name)
-    return program_of(*cells, f"model, history = {name}(SEED, epochs, callbacks)")
-
-
-def recipes(notebook=NOTEBOOKS / "05-improving.ipynb"):
-    """Return notebook 5's programs by the headings of their sections, and the choice.
-
-    First those of the steps and variants: a step is added to those above it, a variant
-    is tried on top of them and left out; the last step is the choice. Then the two
-    trainings of the large network.
-    """
-    found, heading = [], ""
-    for cell in nbformat.read(notebook, as_version=4).cells:
-        if cell.cell_type == "markdown":
-            headings = re.findall(r"^##+ (.+)$", cell.source, re.M)
-            heading = headings[-1].strip() if headings else heading
-        for tag in cell.metadata.get("tags", []):
-            found.append((tag, heading, cell.source))
-
-    def cells(*tags):
-        return [source for tag, _, source in found if tag in tags]
-
-    kept, small, large = [], {}, {}
-    for tag, heading, source in found:
-        if tag in ("step", "variant"):
-            tried = [*kept, source]
-            if tag == "step":
-                kept, choice = tried, heading
-            small[heading] = program_of(*cells("setup"), *tried, *cells("train"))
-    for function in ("train_large", "refit_large"):
-        heading = next(h for _, h, source in found if f"def {function}(" in source)
-        call = f"model, history = {function}(SEED, callbacks)"
-        large[heading] = program_of(*cells("setup", "large"), call)
-    return small, large, choice
-
-
-# The table of jobs.
-
-
-class Job(NamedTuple):
-    """One training: what to run, from which seed, and how."""
-
-    run: str
-    step: str
-    number: int  # its position in the group
-    seed: int
-    program: str
-    epochs: int | None = None  # where the cells leave them open
-    tested: str = "never"  # by the test images: never, at the end, after each epoch
-    weights: bool = False  # whether they are kept
-    deterministic: bool = False  # whether to use deterministic operations
-    timed: bool = False  # whether its seconds are compared: then it runs alone
-
-    @property
-    def folder(self):
-        """Return its folder below runs/; a heading may hold any characters."""
-        slug = re.sub(r"[^a-z0-9]+", "-", self.step.lower()).strip("-")
-        return f"{self.run}/{slug}-{self.seed}"
-
-    @property
-    def described(self):
-        """Return what decides the result: the record of this very job holds it, too."""
-        names = "epochs", "tested", "weights", "deterministic", "timed"
-        return {
-            **{name: getattr(self, name) for name in ("run", "step", "number", "seed")},
-            "program_sha256": sha256(self.program.encode()),
-            "options": {name: getattr(self, name) for name in names},
-        }
-
-
-def jobs(epochs=None):
-    """Return all jobs; `epochs` shortens the lecture's training."""
-    improving, networks, choice = recipes()
-    refit = list(networks)[-1]
-    full = {"epochs": epochs or 30, "tested": "end", "weights": True}
-    table = [Job("baseline", "The lecture's network", 1, SEED, lecture(), **full)]
-    for number, (step, program) in enumerate(improving.items(), start=1):
-        tested = "end" if step == choice else "never"
-        for seed in SEEDS_OF_THE_CHOICE if step == choice else SEEDS:
-            table.append(Job("improving", step, number, seed, program, tested=tested))
-    for number, (step, program) in enumerate(networks.items(), start=1):
-        table.append(Job("large", step, number, SEED, program, tested="end"))
-    timed = {"tested": "each", "timed": True}
-    original, pytorch = contender("original"), contender("pytorch")
-    ways = {"original": original, "bundle": lecture(), "pytorch": pytorch}
-    for turn in (1, 2):
-        for number, (way, program) in enumerate(ways.items(), start=1):
-            step = f"{way}, turn {turn}"
-            table.append(Job("speed", step, number, SEED, program, epochs=3, **timed))
-    for seed in SEEDS_OF_THE_CHOICE:
-        table.append(Job("clock", "improved", 1, seed, improving[choice], **timed))
-    table.append(Job("clock", "original", 2, SEED, original, epochs=30, **timed))
-    # Another seed than that of the group "large", which is a second result then.
-    table.append(Job("clock", "large", 3, SEED + 1, networks[refit], **timed))
-    for turn, deterministic in itertools.product(range(1, 5), (False, True)):
-        step = f"{'deterministic' if deterministic else 'plain'}, turn {turn}"
-        short = {"epochs": 2, "timed": True, "deterministic": deterministic}
-        table.append(Job("repeat", step, 1 + deterministic, SEED, lecture(), **short))
-    return table
-
 
 # One training, in a process of its own.
 
@@ -245,7 +114,7 @@ def run_program(job, partial, resumed):
         "operations": 6 * facts["multiply_adds"] * facts["images"] * epochs,
         "resumed_after_epochs": resumed,
         "test": clock.result() if job.tested != "never" else None,
-        "temperature": temperature(names) if job.weights else None,
+        "temperature": temperature(names) if job.run == "baseline" else None,
         "peak_bytes": peak_bytes(),
         "matrix_product_operations_per_second": clock.matrix_products,
         "converted": None,
@@ -367,21 +236,12 @@ def torch_facts(model, told):
 
 
 def temperature(names):
-    """Return the number that the scores are divided by to calibrate them.
-
-    It is fitted on the validation images, as in Guo and others, "On Calibration of
-    Modern Neural Networks", 2017, https://arxiv.org/abs/1706.04599.
-    """
+    """Return the number that calibrates the scores, by the function of notebook 4."""
     kept = round(len(names["x_train"]) * (1 - names["VALIDATION_SPLIT"]))
     probabilities = names["model"].predict(names["x_train"][kept:], batch_size=500)
-    scores = np.log(np.maximum(probabilities, 1e-30), dtype=float)
-    labels = np.ravel(names["y_train"])[kept:, None].astype(int)
-
-    def loss(t):
-        right = np.take_along_axis(scores / t, labels, 1)[:, 0]
-        return (np.log(np.exp(scores / t).sum(1)) - right).mean()
-
-    return round(float(min(np.arange(0.5, 4, 0.01), key=loss)), 2)
+    cells = run_cells("04-testing.ipynb", "calibration", np=np)
+    fitted = cells["fit_temperature"](probabilities, names["y_train"][kept:, 0])
+    return round(float(fitted), 2)
 
 
 def peak_bytes():
@@ -397,11 +257,6 @@ def peak_bytes():
 # Files: whole, or as they were.
 
 
-def sha256(content):
-    """Return the hexadecimal SHA-256 of bytes."""
-    return hashlib.sha256(content).hexdigest()
-
-
 def write(path, text):
     """Write a text file as a whole."""
     new = path.with_name(path.name + ".new")
@@ -411,7 +266,9 @@ def write(path, text):
 
 def complete(history):
     """Return the rows of a CSVLogger, once for each epoch, which count from 1."""
-    rows = pd.read_csv(history, on_bad_lines="skip").dropna()
+    rows = pd.read_csv(history, on_bad_lines="skip")
+    # Without validation, CSVLogger adds columns for it that stay empty.
+    rows = rows.dropna(axis=1, how="all").dropna()
     rows = rows.drop_duplicates("epoch", keep="last").sort_values("epoch")
     rows["epoch"] = rows["epoch"].astype(int) + 1
     last = [name for name in ("seconds", "test_accuracy") if name in rows]
