@@ -25,8 +25,9 @@ from pathlib import Path
 
 import nbformat
 import pandas as pd
+from nbconvert.preprocessors import TagRemovePreprocessor
 from nbformat.v4 import new_code_cell, new_raw_cell
-from student import JUNK, ROOT, TRUTH, without_answers
+from student import JUNK, ROOT, TRUTH
 
 from helpers import hashed
 
@@ -73,7 +74,7 @@ def test_right(answer_{n}):
     fresh = runpy.run_path("helpers/exercises.py")
     said = fresh["check"](answer_{n}, fresh["Hashed"](*{truth}))
     assert said == "Right.", said'''
-DATA = """
+DATA = b"""
 cd /autograder/source/files && mamba run -n otter-env python -m helpers.data --download
 """
 
@@ -81,7 +82,8 @@ cd /autograder/source/files && mamba run -n otter-env python -m helpers.data --d
 def master(notebook, name):
     """Return the notebook that `otter assign` takes, made of the tagged cells."""
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    truths = {m[1]: c.source for c in code if (m := TRUTH.search(c.source))}
+    hidden = [cell for cell in code if TRUTH.search(cell.source)]
+    truths = {TRUTH.search(c.source)[1]: c.source for c in hidden}
     solutions = {m[1]: c.source for c in code if (m := SOLVED.search(c.source))}
     cells = [new_raw_cell(CONFIG.format(name))]
     for cell in notebook.cells:
@@ -100,10 +102,7 @@ def master(notebook, name):
             cells += [new_code_cell(FORM.format(n=n, form=form))]
             cells += [new_code_cell(RIGHT.format(n=n, truth=truth, points=points))]
             cells += [new_raw_cell("# END TESTS"), new_raw_cell("# END QUESTION")]
-        elif not (
-            {"solution", "colab"} & set(tags)
-            or (cell.cell_type == "code" and TRUTH.search(cell.source))
-        ):
+        elif not {"solution", "colab"}.intersection(tags) and cell not in hidden:
             cells.append(cell)
     return nbformat.v4.new_notebook(cells=cells, metadata=notebook.metadata)
 
@@ -114,33 +113,27 @@ def make(name):
     work = folder / "master"
     shutil.rmtree(folder, ignore_errors=True)
     for part in ("helpers", "notebooks", "runs"):
-        left_out = shutil.ignore_patterns(*JUNK)
+        left_out = shutil.ignore_patterns(*JUNK, "answers.json")
         shutil.copytree(ROOT / part, work / part, ignore=left_out)
-    for path in work.glob("notebooks/*.ipynb"):
-        notebook = nbformat.read(path, as_version=4)
-        if path.stem == name:
-            nbformat.write(master(notebook, name), work / path.name)
-        nbformat.write(without_answers(notebook, path.stem), path)
-    (work / "helpers" / "answers.json").unlink()
+    whole = nbformat.read(work / "notebooks" / f"{name}.ipynb", as_version=4)
+    nbformat.write(master(whole, name), work / f"{name}.ipynb")
+    remover = TagRemovePreprocessor(remove_cell_tags={"exercise", "solution"})
+    for path in work.glob("notebooks/*.ipynb"):  # cells of which other parts run
+        notebook, _ = remover.preprocess(nbformat.read(path, as_version=4), {})
+        nbformat.write(notebook, path)
     needed = [r for r in requires("cifar100-lecture") if "extra ==" not in r]
     (work / "requirements.txt").write_text("\n".join(needed) + "\n", encoding="utf-8")
     otter = [sys.executable, "-m", "otter", "assign", f"{name}.ipynb", ".."]
     if subprocess.run(otter, cwd=work).returncode != 0:
-        raise SystemExit(
-            f"There is no homework of {name}: otter assign failed, see above."
-        )
+        raise SystemExit(f"No homework of {name}: otter assign failed, see above.")
     (made,) = folder.glob("autograder/*.zip")
-    with (
-        zipfile.ZipFile(made) as old,
-        zipfile.ZipFile(folder / "autograder.zip", "w") as new,
-    ):
+    archive = folder / "autograder.zip"
+    with zipfile.ZipFile(made) as old, zipfile.ZipFile(archive, "w") as new:
         for item in old.namelist():
-            new.writestr(
-                item, old.read(item) + (DATA.encode() if item == "setup.sh" else b"")
-            )
+            new.writestr(item, old.read(item) + (DATA if item == "setup.sh" else b""))
     shutil.rmtree(work)
     shutil.rmtree(folder / "autograder")
-    print(f"Hand out {folder / 'student'}; {folder / 'autograder.zip'} is for grading.")
+    print(f"Hand out {folder / 'student'}; {archive} is for grading.")
 
 
 def run(archive, submission, folder, limits):
@@ -169,24 +162,13 @@ def grade(name, submissions, limits):
     rows = {}
     for submission in submissions:
         with tempfile.TemporaryDirectory() as folder:
-            environment = {
-                **os.environ,
-                **dict.fromkeys(OWN, folder),
-                "PYTHONPATH": path,
-            }
-            options = [f"--{name}={value}" for name, value in limits.items()]
+            own = dict.fromkeys(OWN, folder) | {"PYTHONPATH": path}
+            command = [sys.executable, __file__, "run", archive, submission, folder]
+            command += [f"--{limit}={value}" for limit, value in limits.items()]
             start = time.monotonic()
             process = subprocess.Popen(
-                [
-                    sys.executable,
-                    __file__,
-                    "run",
-                    archive,
-                    submission,
-                    folder,
-                    *options,
-                ],
-                env=environment,
+                command,
+                env=os.environ | own,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 text=True,
@@ -201,26 +183,21 @@ def grade(name, submissions, limits):
             row = {"points": 0, "seconds": round(time.monotonic() - start)}
             peak = Path(folder) / "peak"
             if peak.exists():
-                results = json.loads((Path(folder) / "results.json").read_text("utf-8"))
-                scores = {
-                    t["name"]: t["score"] for t in results["tests"] if "score" in t
-                }
+                tests = json.loads((Path(folder) / "results.json").read_text())["tests"]
+                scores = {t["name"]: t["score"] for t in tests if "score" in t}
                 row |= {"points": sum(scores.values()), **scores}
                 row["gigabytes"] = float(peak.read_text())
             else:
                 row["remark"] = said[-1] if said else "the process was killed"
-            rows[Path(submission).name] = row
-            print(Path(submission).name, row)
+            rows[submission] = row
+            print(submission, row)
     table = pd.DataFrame.from_dict(rows, orient="index").rename_axis("submission")
     table.to_csv(HOMEWORK / name / "grades.csv")
-    return table
 
 
 if __name__ == "__main__":
     if importlib.util.find_spec("otter") is None:
-        raise SystemExit(
-            "Not done: install otter-grader first, see pages/homework.qmd."
-        )
+        raise SystemExit("Install otter-grader first: see pages/homework.qmd.")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("action", choices=["make", "grade", "run"])
     parser.add_argument("what", nargs="*")
