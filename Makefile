@@ -8,7 +8,7 @@ DEV := .venv/ready-dev
 LOCK = $(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-annotate \
 	--python-version 3.10 --resolution $(or $(RESOLUTION),highest) --custom-compile-command "make lock"
 
-.PHONY: help site view lab data test notebooks record student lint lock clean
+.PHONY: help site view lab data test notebooks record student homework lint lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -38,6 +38,9 @@ record: $(DEV) ## list the recorded runs; JOBS=all or JOBS="improving large": tr
 student: $(READY) ## make _student/, the lecture and its pages without the solutions
 	@$(BIN)/python tools/student.py
 
+homework: $(READY) ## make _homework/, the exercises as graded homework
+	@$(BIN)/python tools/homework.py make
+
 lint: $(DEV) ## check the code, the workflows, the spelling, and the size of the house
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
@@ -45,14 +48,14 @@ lint: $(DEV) ## check the code, the workflows, the spelling, and the size of the
 	@$(BIN)/codespell
 	@$(BIN)/python tools/count.py
 
-lock: $(DEV) ## renew the lock files (RESOLUTION=lowest-direct: with the oldest versions)
+lock: $(DEV) # renew the lock files (RESOLUTION=lowest-direct: with the oldest versions)
 	@$(LOCK) --group site --no-emit-package libclang -o requirements.lock pyproject.toml
 	@$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
 
 clean: ## remove what the other commands made, but not the data and the runs
 	@if [ -x $(BIN)/pre-commit ]; then $(BIN)/pre-commit uninstall >/dev/null 2>&1; fi; \
 		git config --remove-section diff.jupyternotebook 2>/dev/null; true
-	@rm -rf .venv _site _student _screenshots .quarto .pytest_cache .ruff_cache .hypothesis notebooks/.ruff_cache *.egg-info
+	@rm -rf .venv _site _student _homework _screenshots .quarto .pytest_cache .ruff_cache .hypothesis notebooks/.ruff_cache *.egg-info
 	@find helpers tests tools notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
 
 # A folder that was moved, or a .venv whose Python is gone, is set up anew.

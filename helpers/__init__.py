@@ -8,7 +8,7 @@ from importlib import import_module
 
 _NAMES = {
     "data": "Cifar100 DataError NoDataError load_cifar100",
-    "exercises": "check",
+    "exercises": "check hashed",
     "figures": "model_summary plot_images plot_network set_style",
     "notebooks": "dtype_policy quiet_start run_cells train_without_pauses",
     "runs": "Run RunError load_run load_runs tidy_history",

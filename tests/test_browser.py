@@ -169,9 +169,9 @@ def test_code_is_copied_and_hidden(open_page):
     assert code.count() > 20
 
 
-def test_next_leads_from_the_front_page_through_all_parts(open_page):
-    page = open_page("index.html")
-    for part in ("pages/play.html", *PARTS):
+def test_next_leads_through_all_parts(open_page):
+    page = open_page(PARTS[0])
+    for part in PARTS[1:]:
         page.locator(".nav-page-next a").click()
         page.wait_for_url(f"**/{part}")
     page.locator(".nav-page-previous a").click()
@@ -218,15 +218,11 @@ def test_notebook_is_there_to_download_and_its_hosts_follow_from_the_address(ope
         page.get_by_text("Download the notebook").click()
     name = "notebooks/01-data.ipynb"
     assert download.value.path().read_bytes() == (ROOT / name).read_bytes()
-    assert page.get_by_text("Open in").count() == 0, "no address is set"
-    page.evaluate(  # a link to the source, as the renderers write it
-        """() => {
-        const link = document.createElement("a");
-        link.className = "toc-action";
-        link.href = "https://github.com/some/lecture/blob/main/notebooks/01-data.ipynb";
-        document.body.appendChild(link);
-        document.querySelector(".notebook-links").remove();
-        }"""
+    source = "https://github.com/some/lecture/blob/main/notebooks/01-data.ipynb"
+    page.evaluate(  # with a link to the source, as the renderers write it
+        f"""document.querySelectorAll(".toc-action, .notebook-links").forEach(
+            element => element.remove());
+        document.body.innerHTML += '<a class="toc-action" href="{source}"></a>';"""
     )
     script = (ROOT / "pages" / "links.html").read_text(encoding="utf-8")
     page.evaluate(re.search(r"<script>(.*?)</script>", script, re.S).group(1))

@@ -69,7 +69,7 @@ def test_steps_add_up_and_variants_do_not(record, tmp_path):
     cells += [("step", "#| echo: false\nmore"), "### Tried", ("variant", "tried")]
     cells += ["### Two", ("step", "2"), ("train", "fit")]
     nbformat.write(notebook(*cells), path)
-    programs, choice = record.recipes(path)
+    programs, choice = load_tool("jobs").recipes(path)
     assert {name: program.split() for name, program in programs.items()} == {
         "One": ["setup", "1", "more", "fit"],
         "Tried": ["setup", "1", "more", "tried", "fit"],
@@ -78,10 +78,10 @@ def test_steps_add_up_and_variants_do_not(record, tmp_path):
     assert choice == "Two"
 
 
-def test_only_the_last_peak_of_a_program_is_replaced(record):
+def test_only_the_last_peak_of_a_program_is_replaced():
     program = "old(peak=0.001)\nnew(peak=0.3, momentum=0.9)\n"
     expected = "old(peak=0.001)\nnew(peak=0.05, momentum=0.9)\n"
-    assert record.with_peak(program, 0.05) == expected
+    assert load_tool("jobs").with_peak(program, 0.05) == expected
 
 
 def test_every_job_is_recorded_by_the_committed_cells(record):
@@ -113,8 +113,9 @@ def test_records_follow_the_schema_and_are_whole(record):
 def test_the_test_images_judge_the_choice_and_what_the_page_admits(record, notebooks):
     trainings, _ = load_runs("improving")
     judged = trainings.dropna(subset="test.accuracy").groupby("step")["seed"].agg(list)
-    choice = record.recipes()[1]
-    assert judged[choice] == list(record.SEEDS_OF_THE_CHOICE)
+    table = load_tool("jobs")
+    choice = table.recipes()[1]
+    assert judged[choice] == list(table.SEEDS_OF_THE_CHOICE)
     prose = " ".join(cell.source for cell in notebooks["05-improving.ipynb"].cells)
     admitted = set(re.findall(r'"([^"]+)", was judged as well', prose))
     assert set(judged.index) == {choice} | admitted
@@ -181,7 +182,8 @@ def test_history_becomes_tidy():
 
 def test_history_is_read_without_what_an_interruption_left(record, tmp_path):
     path = tmp_path / "history.csv"
-    path.write_text("epoch,loss,seconds\n0,3,1\n1,9,1\n1,2,1\n2,1,1\n3,0.")
+    rows = ["epoch,loss,seconds,val_loss", "0,3,1,NA", "1,9,1,NA", "1,2,1,NA"]
+    path.write_text("\n".join([*rows, "2,1,1,NA", "3,0."]))
     assert record.complete(path).to_dict("list") == {
         "epoch": [1, 2, 3],
         "loss": [3, 2, 1],
@@ -227,9 +229,9 @@ def lecture(tmp_path):
     digest = hashlib.sha256(content).hexdigest()
     with open(copy / "helpers" / "data.py", "a") as module:
         module.write(f"\nFILES.update(dict.fromkeys(FILES, (60, '{digest}')))\n")
-    program = (copy / "tools" / "record.py").read_text(encoding="utf-8")
+    program = (copy / "tools" / "jobs.py").read_text(encoding="utf-8")
     program = program.replace("range(SEED, SEED + 5)", "range(SEED, SEED + 2)")
-    (copy / "tools" / "record.py").write_text(program, encoding="utf-8")
+    (copy / "tools" / "jobs.py").write_text(program, encoding="utf-8")
     return copy
 
 
@@ -296,12 +298,12 @@ def test_unfinished_training_of_another_kind_or_in_use_is_refused(lecture):
     assert "either-or-426 recorded" in said, "the others are recorded all the same"
     assert list(recorded_in(lecture)) == ["either-or-426"]
     shutil.rmtree(partial)
-    first = start(lecture, "tools/record.py", "improving", PAUSE=3)
-    wait_for(first, "either-or-425: epoch 1")
+    first = start(lecture, "tools/record.py", "improving", PAUSE=300)
+    while not (partial / "started.json").exists():
+        time.sleep(0.1)
     said = start(lecture, "tools/record.py", "improving").communicate(timeout=300)[0]
+    first.kill()
     assert "Another program is recording this training" in said
-    first.communicate(timeout=300)
-    assert list(recorded_in(lecture)) == ["either-or-425", "either-or-426"]
 
 
 @posix

@@ -44,13 +44,8 @@ each_slide = pytest.mark.parametrize("slide", DECK, ids=lambda slide: slide.titl
 EMBEDS = [embed for slide in DECK for embed in slide.embeds]
 
 
-def label(cell):
-    found = re.search(r"^#\| label: (\S+)$", cell.source, re.M)
-    return found and found.group(1)
-
-
 def embedded(notebooks, name, key):
-    return [cell for cell in notebooks[name].cells if label(cell) == key]
+    return [c for c in notebooks[name].cells if f"#| label: {key}\n" in c.source]
 
 
 def texts(cell):

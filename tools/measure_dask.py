@@ -10,10 +10,11 @@ import shutil
 import time
 
 from distributed import Client, LocalCluster, wait
+from jobs import Job, lecture
 from provenance import provenance
-from record import RUNS, Job, lecture, perform, write
+from record import RUNS, perform, write
 
-EMPTY, TRAININGS = 10_000, 4
+EMPTY, TRAININGS = 10_000, 2
 
 
 def seconds_of(client, function, tasks):

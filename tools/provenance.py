@@ -6,7 +6,10 @@ import subprocess
 from importlib import import_module
 from pathlib import Path
 
-import keras
+from helpers import quiet_start
+
+with quiet_start():
+    import keras
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -7,236 +7,33 @@ Dask: on this machine, or on the cluster that DASK_SCHEDULER_ADDRESS names.
 
 import argparse
 import datetime
-import hashlib
 import inspect
 import itertools
 import json
 import logging
 import math
 import os
-import re
 import shutil
 import sys
 import threading
 import time
-from typing import NamedTuple
 
 os.environ["CIFAR100_STAND_IN"] = "never"
 
-import nbformat
 import numpy as np
 import pandas as pd
 from distributed import Client, WorkerPlugin, as_completed
 from filelock import FileLock, Timeout
+from jobs import SEED, Job, jobs, sha256
 from provenance import machine, provenance, versions
 
 from helpers import DataError, load_cifar100, quiet_start
 from helpers.data import FILES
-from helpers.notebooks import (
-    NOTEBOOKS,
-    cell_sources,
-    run_cells,
-    train_without_pauses,
-)
+from helpers.notebooks import run_cells, train_without_pauses
 from helpers.runs import RUNS
 
 with quiet_start():
     import keras
-
-SEED = 425
-SEEDS = range(SEED, SEED + 3)
-SEEDS_OF_THE_CHOICE = range(SEED, SEED + 5)
-# The learning rates that part 5 compares with those of two of its steps.
-PEAKS = {
-    "A learning rate that ends at zero": (0.0005, 0.002, 0.004, 0.008),
-    "SGD with momentum": (0.05, 0.1, 0.2, 0.4),
-}
-
-
-# What to run: a program sets `model` and `history`, given SEED, epochs and callbacks.
-
-
-def program_of(*sources):
-    """Return cells as one program, without the lines that only pages need."""
-    text = "\n\n".join(source.strip() for source in sources)
-    return re.sub(r"^#\|.*\n", "", text, flags=re.M) + "\n"
-
-
-def lecture():
-    """Return the program of notebooks 2 and 3."""
-    network = cell_sources("02-model.ipynb", "network")
-    return program_of(*network, *cell_sources("03-training.ipynb", "train"))
-
-
-def compared(tag, build, train):
-    """Return the program of one of notebook 3's comparisons, by its functions."""
-    network = cell_sources("02-model.ipynb", "network")
-    cells = cell_sources("03-training.ipynb", "data", tag)
-    call = f"keras.utils.set_random_seed(SEED)\nmodel = {build}()\nhistory = {train}"
-    return program_of(*network, *cells, call)
-
-
-def contender(name):
-    """Return the program of one of the appendix's other ways to train the network."""
-    cells = cell_sources("benchmark.ipynb", name)
-    return program_of(*cells, f"model, history = {name}(SEED, epochs, callbacks)")
-
-
-def tagged(notebook):
-    """Return a tag, the heading above and the source for each tag of a code cell."""
-    found, heading = [], ""
-    for cell in nbformat.read(notebook, as_version=4).cells:
-        if cell.cell_type == "markdown":
-            headings = re.findall(r"^##+ (.+)$", cell.source, re.M)
-            heading = headings[-1].strip() if headings else heading
-        else:
-            tags = cell.metadata.get("tags", [])
-            found += [(tag, heading, cell.source) for tag in tags]
-    return found
-
-
-def recipes(notebook=NOTEBOOKS / "05-improving.ipynb"):
-    """Return notebook 5's programs by the headings of their sections, and the choice.
-
-    A step is added to those above it, a variant is tried on top of them and left out;
-    the last step is the choice.
-    """
-    found, kept, programs = tagged(notebook), [], {}
-    setup = [source for tag, _, source in found if tag == "setup"]
-    train = [source for tag, _, source in found if tag == "train"]
-    for tag, heading, source in found:
-        if tag in ("step", "variant"):
-            tried = [*kept, source]
-            if tag == "step":
-                kept, choice = tried, heading
-            programs[heading] = program_of(*setup, *tried, *train)
-    return programs, choice
-
-
-def large_networks(notebook=NOTEBOOKS / "large.ipynb"):
-    """Return the programs of the appendix on a larger network by their headings."""
-    setup = cell_sources("05-improving.ipynb", "setup")
-    found = [
-        (heading, code) for tag, heading, code in tagged(notebook) if tag == "large"
-    ]
-    programs = {}
-    for function in ("train_large", "refit_large"):
-        heading = next(h for h, source in found if f"def {function}(" in source)
-        call = f"model, history = {function}(SEED, callbacks)"
-        sources = [source for _, source in found]
-        programs[heading] = program_of(*setup, *sources, call)
-    return programs
-
-
-def transfer(call):
-    """Return the program of a training of the appendix on transfer, by its call.
-
-    Its test images are those of the new classes.
-    """
-    recipe = cell_sources("05-improving.ipynb", "setup", "step")
-    tested = "callbacks[0].x_test, callbacks[0].y_test = x_new_test, y_new_test"
-    cells = cell_sources("transfer.ipynb", "transfer")
-    return program_of(*recipe, *cells, tested, f"model, history = {call}")
-
-
-def with_peak(program, peak):
-    """Return a program whose last learning rate climbs to another peak."""
-    before, _, after = program.rpartition("peak=")
-    return f"{before}peak={peak}{after.lstrip('0123456789.')}"
-
-
-# The table of jobs.
-
-
-class Job(NamedTuple):
-    """One training: what to run, from which seed, and how."""
-
-    run: str
-    step: str
-    number: int  # its position in the group
-    seed: int
-    program: str
-    epochs: int | None = None  # where the cells leave them open
-    tested: str = "never"  # by the test images: never, at the end, after each epoch
-    weights: bool = False  # whether they are kept
-    deterministic: bool = False  # whether to use deterministic operations
-    timed: bool = False  # whether its seconds are compared: then it runs alone
-
-    @property
-    def folder(self):
-        """Return its folder below runs/; a heading may hold any characters."""
-        slug = re.sub(r"[^a-z0-9]+", "-", self.step.lower()).strip("-")
-        return f"{self.run}/{slug}-{self.seed}"
-
-    @property
-    def described(self):
-        """Return what decides the result: the record of this very job holds it, too."""
-        names = "epochs", "tested", "weights", "deterministic", "timed"
-        return {
-            **{name: getattr(self, name) for name in ("run", "step", "number", "seed")},
-            "program_sha256": sha256(self.program.encode()),
-            "options": {name: getattr(self, name) for name in names},
-        }
-
-
-def jobs(epochs=None):
-    """Return all jobs; `epochs` shortens the lecture's training."""
-    (improving, choice), networks = recipes(), large_networks()
-    refit = list(networks)[-1]
-    full = {"epochs": epochs or 30, "tested": "end", "weights": True}
-    table = [Job("baseline", "The lecture's network", 1, SEED, lecture(), **full)]
-    few = "train_on_few_images(model, epochs, callbacks)"
-    compare = [
-        ("dropout", 1, "With dropout", "build_model", few),
-        ("dropout", 2, "Without dropout", "without_dropout", few),
-    ]
-    baselines = ("Softmax regression", "Dense network"), (0.001, 0.0001)
-    for number, (step, rate) in enumerate(itertools.product(*baselines), start=1):
-        train = f"train_baseline(model, {rate}, epochs, callbacks)"
-        build = step.lower().replace(" ", "_")
-        compare.append(("baselines", number, f"{step}, {rate}", build, train))
-    for seed in SEEDS[:2]:
-        for run, number, step, build, train in compare:
-            program = compared(run, build, train)
-            table.append(Job(run, step, number, seed, program, epochs=20))
-    for number, (step, program) in enumerate(improving.items(), start=1):
-        tested = "end" if step == choice else "never"
-        for seed in SEEDS_OF_THE_CHOICE if step == choice else SEEDS:
-            table.append(Job("improving", step, number, seed, program, tested=tested))
-    trials = [(s, p, improving[s]) for s in PEAKS if s in improving for p in PEAKS[s]]
-    for number, (step, peak, program) in enumerate(trials, start=1):
-        for seed in SEEDS[:2]:
-            tried = with_peak(program, peak)
-            table.append(Job("peaks", f"{step}, peak {peak}", number, seed, tried))
-    for number, (step, program) in enumerate(networks.items(), start=1):
-        table.append(Job("large", step, number, SEED, program, tested="end"))
-    call = "pretrain(SEED, callbacks)"
-    for seed in SEEDS:
-        job = Job("transfer", "80 classes", 1, seed, transfer(call), weights=True)
-        table.append(job)
-    for number, n in enumerate((5, 20, 100), start=2):
-        program = transfer(f"from_scratch({n}, SEED, callbacks)")
-        for seed in SEEDS:
-            step = f"{n} images of each new class"
-            table.append(Job("transfer", step, number, seed, program, tested="end"))
-    timed = {"tested": "each", "timed": True}
-    original, pytorch = contender("original"), contender("pytorch")
-    ways = {"original": original, "bundle": lecture(), "pytorch": pytorch}
-    for turn in (1, 2):
-        for number, (way, program) in enumerate(ways.items(), start=1):
-            step = f"{way}, turn {turn}"
-            table.append(Job("speed", step, number, SEED, program, epochs=3, **timed))
-    for seed in SEEDS_OF_THE_CHOICE:
-        table.append(Job("clock", "improved", 1, seed, improving[choice], **timed))
-    table.append(Job("clock", "original", 2, SEED, original, epochs=30, **timed))
-    # Another seed than that of the group "large", which is a second result then.
-    table.append(Job("clock", "large", 3, SEED + 1, networks[refit], **timed))
-    for turn, deterministic in itertools.product(range(1, 5), (False, True)):
-        step = f"{'deterministic' if deterministic else 'plain'}, turn {turn}"
-        short = {"epochs": 2, "timed": True, "deterministic": deterministic}
-        table.append(Job("repeat", step, 1 + deterministic, SEED, lecture(), **short))
-    return table
-
 
 # One training, in a process of its own.
 
@@ -460,11 +257,6 @@ def peak_bytes():
 # Files: whole, or as they were.
 
 
-def sha256(content):
-    """Return the hexadecimal SHA-256 of bytes."""
-    return hashlib.sha256(content).hexdigest()
-
-
 def write(path, text):
     """Write a text file as a whole."""
     new = path.with_name(path.name + ".new")
@@ -474,7 +266,9 @@ def write(path, text):
 
 def complete(history):
     """Return the rows of a CSVLogger, once for each epoch, which count from 1."""
-    rows = pd.read_csv(history, on_bad_lines="skip").dropna()
+    rows = pd.read_csv(history, on_bad_lines="skip")
+    # Without validation, CSVLogger adds columns for it that stay empty.
+    rows = rows.dropna(axis=1, how="all").dropna()
     rows = rows.drop_duplicates("epoch", keep="last").sort_values("epoch")
     rows["epoch"] = rows["epoch"].astype(int) + 1
     last = [name for name in ("seconds", "test_accuracy") if name in rows]

@@ -23,7 +23,6 @@ import pandas as pd
 from helpers.runs import RUNS, RunError, load_runs
 
 ROOT = Path(__file__).resolve().parents[1]
-SITE = ROOT / "_site"
 NO_RENDERER = 3  # the exit status where there is nothing to render with
 
 
@@ -96,8 +95,8 @@ def variables():
 def finish_smalldocs():
     """Do what _quarto.yml asks for and smalldocs passes over."""
     for path in ROOT.glob("notebooks/*.ipynb"):  # resources
-        shutil.copy(path, SITE / "notebooks")
-    for path in SITE.glob("site_libs/themes/*.css"):  # no fonts from elsewhere
+        shutil.copy(path, ROOT / "_site" / "notebooks")
+    for path in ROOT.glob("_site/site_libs/themes/*.css"):  # no fonts from elsewhere
         text = path.read_text(encoding="utf-8")
         path.write_text(re.sub(r"@import url\([^)]*\);", "", text), encoding="utf-8")
 
@@ -113,7 +112,7 @@ def write_variables():
 
 
 def main(what="index.qmd"):
-    page = SITE / Path(what).with_suffix(".html")
+    page = ROOT / "_site" / Path(what).with_suffix(".html")
     write_variables()
     program = quarto()
     if program is None:
@@ -143,7 +142,7 @@ def main(what="index.qmd"):
         )
         raise SystemExit(NO_RENDERER)
     if what == "index.qmd":
-        shutil.rmtree(SITE, ignore_errors=True)
+        shutil.rmtree(ROOT / "_site", ignore_errors=True)
     settings = {**os.environ, "QUARTO_PYTHON": sys.executable}  # for tools/offline.py
     if subprocess.run(command, cwd=ROOT, env=settings).returncode != 0:
         raise SystemExit(f"The site was not rendered: {command[0]} failed, see above.")
@@ -167,7 +166,8 @@ class Server(ThreadingHTTPServer):
     """A server for the pages, for this machine alone, on a free port."""
 
     def __init__(self):
-        super().__init__(("127.0.0.1", 0), functools.partial(Pages, directory=SITE))
+        pages = functools.partial(Pages, directory=ROOT / "_site")
+        super().__init__(("127.0.0.1", 0), pages)
         self.address = f"http://127.0.0.1:{self.server_port}/"
 
     def handle_error(self, *arguments):
@@ -175,7 +175,7 @@ class Server(ThreadingHTTPServer):
 
 
 def view():
-    if not (SITE / "index.html").exists():
+    if not (ROOT / "_site" / "index.html").exists():
         raise SystemExit("There are no pages yet: make site renders them.")
     with Server() as server, contextlib.suppress(KeyboardInterrupt):
         print(f"The pages: {server.address} (Ctrl+C ends this)", flush=True)

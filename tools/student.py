@@ -1,4 +1,4 @@
-"""Make _student/: the lecture without its solutions, and its pages."""
+"""Make _student/: the lecture without its solutions and answers, and its pages."""
 
 import re
 import shutil
@@ -7,32 +7,114 @@ import sys
 from pathlib import Path
 
 import nbformat
-from nbconvert.preprocessors import TagRemovePreprocessor
+import yaml
+from colab import with_cell
+
+from helpers import hashed
 
 ROOT = Path(__file__).resolve().parents[1]
 STUDENT = ROOT / "_student"
-LEFT_OUT = (".*", "_s*", "*.egg-info", "__pycache__", "tests", "teaching.qmd")
-LEFT_OUT += ("CONTRIBUTING.md",)
-NOTES = re.compile(r"^::: \{\.notes\}\n.*?^:::$\n", re.M | re.S)
+# What students get; the README, the notebooks and the texts are changed below.
+FOLDERS = (".devcontainer", "helpers", "images", "notebooks", "pages", "runs", "slides")
+FILES = (
+    ".gitattributes",
+    ".gitignore",
+    "CITATION.cff",
+    "LICENSE*",
+    "Makefile",
+    "*.yml",
+)
+FILES += ("*.lock", "README.md", "index.qmd", "pyproject.toml", "tools/render.py")
+FILES += ("tools/deck_page.py", "tools/offline.py", "tools/play.py", "tools/setup.py")
+JUNK = (".ipynb_checkpoints", "__pycache__", "*.new", "*.partial")
+TEACHING = ("teaching.qmd", "homework.qmd", "recording.qmd")  # pages for instructors
+COMMANDS = ("help", "site", "view", "lab", "data", "clean")
+TRUTH = re.compile(r"^truth_(\d+) = ", re.M)
+HASHED = """\
+#| echo: false
+from helpers import hashed
+
+truth_{number} = hashed("{name}", {number})"""
+
+
+def without_answers(notebook, name):
+    """Return a notebook without solutions, and with hashes in place of its truths."""
+    cells = [c for c in notebook.cells if "solution" not in c.metadata.get("tags", [])]
+    for cell in cells:
+        truth = TRUTH.search(cell.source) if cell.cell_type == "code" else None
+        if truth:
+            try:
+                hashed(name, truth[1])
+            except (KeyError, OSError):
+                known = f"helpers/answers.json has no answer {truth[1]} of {name}"
+                raise SystemExit(f"Not made: {known}: run make notebooks.") from None
+            cell.source = HASHED.format(name=name, number=truth[1])
+            cell.outputs = []
+    notebook.cells = cells
+    return notebook
 
 
 def without_teaching(text):
-    """Return a text of the site without its link to the page for instructors."""
-    text = re.sub(r" *- href: pages/teaching\.qmd\n.*\n", "", text)
-    return re.sub(r"\nand a page on \[.*?\]\(pages/teaching\.qmd\)", "", text)
+    """Return a text without notes for the speaker and links to the pages left out."""
+    pages = "|".join(map(re.escape, TEACHING))
+    text = re.sub(r"^::: \{\.notes\}\n.*?^:::$\n", "", text, flags=re.M | re.S)
+    text = re.sub(rf" *- href: pages/({pages})\n.*\n", "", text)
+    text = re.sub(rf"\nand a page on \[[^]]*\]\(pages/({pages})\)", "", text)
+    return re.sub(rf"\[([^]]*)\]\([^)\s]*({pages})[^)]*\)", r"\1", text)
+
+
+def with_addresses(text, addresses):
+    """Return _quarto.yml with the students' addresses in place of all others."""
+    text = re.sub(r"^student:\n( +.*\n)*", "", text, flags=re.M)
+    text = re.sub(r"^ *#.*\n| +(repo|site)-(url|actions):.*\n", "", text, flags=re.M)
+    lines = "".join(f"  {key}: {value}\n" for key, value in addresses.items())
+    return text.replace("website:\n", f"website:\n{lines}")
+
+
+def change(paths, function, *arguments):
+    """Replace text files by what a function makes of their content."""
+    for path in paths:
+        text = function(path.read_text(encoding="utf-8"), *arguments)
+        path.write_text(text, encoding="utf-8")
+
+
+def readme(text):
+    """Return the README with a section of its own on how to start."""
+    start = (ROOT / "tools" / "student.md").read_text(encoding="utf-8")
+    return re.sub(r"## Start\n.*(?=## Licences)", lambda _: start, text, flags=re.S)
+
+
+def makefile(text):
+    """Return the Makefile with the students' commands only."""
+
+    def kept(rule):
+        return rule[0] if rule[1] in COMMANDS else ""
+
+    return re.sub(r"^([a-z]+): .*\n(?:\t.*\n)+\n", kept, text, flags=re.M)
 
 
 def main():
     shutil.rmtree(STUDENT, ignore_errors=True)
-    shutil.copytree(ROOT, STUDENT, ignore=shutil.ignore_patterns(*LEFT_OUT))
-    remover = TagRemovePreprocessor(remove_cell_tags={"solution"})
+    for folder in FOLDERS:
+        left_out = shutil.ignore_patterns(*JUNK, *TEACHING)
+        shutil.copytree(ROOT / folder, STUDENT / folder, ignore=left_out)
+    (STUDENT / "tools").mkdir()
+    for path in (path for pattern in FILES for path in ROOT.glob(pattern)):
+        shutil.copy(path, STUDENT / path.relative_to(ROOT))
+    settings = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
+    addresses = settings.get("student") or {}
     for path in STUDENT.glob("notebooks/*.ipynb"):
-        notebook, _ = remover.preprocess(nbformat.read(path, as_version=4), {})
-        nbformat.write(notebook, path)
-    deck = STUDENT / "slides" / "index.qmd"
-    deck.write_text(NOTES.sub("", deck.read_text("utf-8")), encoding="utf-8")
-    for path in (STUDENT / "_quarto.yml", STUDENT / "index.qmd"):
-        path.write_text(without_teaching(path.read_text("utf-8")), encoding="utf-8")
+        notebook = without_answers(nbformat.read(path, as_version=4), path.stem)
+        nbformat.write(with_cell(notebook, addresses.get("repo-url")), path)
+    change([STUDENT / "_quarto.yml"], with_addresses, addresses)
+    pages = [
+        STUDENT / "_quarto.yml",
+        *STUDENT.rglob("*.qmd"),
+        *STUDENT.rglob("*.ipynb"),
+    ]
+    change(pages, without_teaching)
+    change([STUDENT / "README.md"], readme)
+    change([STUDENT / "Makefile"], makefile)
     done = subprocess.run([sys.executable, STUDENT / "tools" / "render.py"])
     raise SystemExit(done.returncode)
 

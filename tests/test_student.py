@@ -1,0 +1,110 @@
+"""The edition for students: what they need, and nothing that they should not have."""
+
+import re
+import shutil
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import nbformat
+import pytest
+import yaml
+from conftest import NOTEBOOKS, ROOT, load_tool
+
+MINE = "https://example.org/teacher/whole"
+THEIRS = "https://example.org/teacher/students"
+
+
+@pytest.fixture(scope="module", params=["no address", "their own"])
+def edition(request, tmp_path_factory):
+    """The edition that is made of a lecture whose address is set, and its own one."""
+    root = tmp_path_factory.mktemp("root")
+    junk = shutil.ignore_patterns(".git", ".venv", "_*", "__pycache__", "tests")
+    shutil.copytree(ROOT, root, ignore=junk, dirs_exist_ok=True)
+    site = (ROOT / "_quarto.yml").read_text("utf-8")
+    site = re.sub(r"^  (repo|site)-.*\n", "", site, flags=re.M)
+    mine = (
+        f"website:\n  repo-url: {MINE}\n  repo-actions: [source]\n  site-url: {MINE}\n"
+    )
+    site = site.replace("website:\n", mine)
+    if request.param == "their own":
+        site += f"\nstudent:\n  repo-url: {THEIRS}\n  repo-actions: [source]\n"
+    (root / "_quarto.yml").write_text(site, encoding="utf-8")
+    shutil.copy(ROOT / "_variables.yml", root)
+    tool = load_tool("student")
+    colab = sys.modules["colab"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tool, "ROOT", root)
+        patch.setattr(tool, "STUDENT", root / "_student")
+        patch.setattr(
+            tool.subprocess, "run", lambda command: SimpleNamespace(returncode=0)
+        )
+        for path in root.glob("notebooks/*.ipynb"):
+            notebook = nbformat.read(path, as_version=4)
+            nbformat.write(colab.with_cell(notebook, MINE), path)
+        with pytest.raises(SystemExit):
+            tool.main()
+    yield root / "_student", request.param
+    shutil.rmtree(root)
+
+
+def texts(folder):
+    for path in folder.rglob("*"):
+        if path.suffix in (".ipynb", ".qmd", ".md", ".yml", ".json", ".py", ".html"):
+            yield path, path.read_text(encoding="utf-8")
+
+
+def test_nothing_leads_to_the_whole(edition):
+    folder, kind = edition
+    for path, text in texts(folder):
+        assert MINE not in text, path
+        assert not re.search(r"\]\([^)]*(teaching|homework|recording)\.qmd", text), path
+    website = yaml.safe_load((folder / "_quarto.yml").read_text("utf-8"))["website"]
+    assert website.get("repo-url") == (THEIRS if kind == "their own" else None)
+    assert "site-url" not in website
+    first = (folder / "notebooks" / "01-data.ipynb").read_text("utf-8")
+    assert (THEIRS in first) == (kind == "their own")
+    listed = [x["href"] for x in website["sidebar"]["contents"] if "href" in x]
+    assert listed and all((folder / href).is_file() for href in listed)
+
+
+def test_no_solution_and_no_answer_is_in_it(edition):
+    folder, _ = edition
+    for path in NOTEBOOKS:
+        cells = nbformat.read(folder / "notebooks" / path.name, as_version=4).cells
+        code = "\n".join(c.source for c in cells if c.cell_type == "code")
+        for number, truth in re.findall(r"^truth_(\d+) = (.*)", code, re.M):
+            assert truth == f'hashed("{path.stem}", {number})'
+        assert not re.search(r"^ *answer_\d+ = (?!None$)", code, re.M), path.name
+        assert not any("solution" in c.metadata.get("tags", []) for c in cells)
+        said = [
+            str(o.get("data", o.get("text")))
+            for c in cells
+            for o in c.get("outputs", [])
+        ]
+        assert not any("Right." in text for text in said)
+    for path, text in texts(folder):
+        assert path.suffix == ".py" or ".notes}" not in text, path
+
+
+def test_what_its_readme_names_is_there(edition):
+    folder, _ = edition
+    readme = (folder / "README.md").read_text("utf-8")
+    for target in re.findall(r"\]\(([^):]+)\)", readme):
+        assert (folder / target).exists(), target
+    for name in re.findall(r"^    (\w[\w.]*/)", readme, re.M):
+        assert (folder / name).is_dir(), name
+    makefile = (folder / "Makefile").read_text("utf-8")
+    commands = set(re.findall(r"^([a-z]+):.*## ", makefile, re.M))
+    named = set(re.findall(r"(?:`|^ {4})make ([a-z]+)", readme, re.M))
+    assert named and named <= commands
+    for tool in re.findall(r"tools/\w+\.py", makefile):
+        assert (folder / tool).is_file() or "notebooks" in tool, tool
+    for name in (".gitignore", ".devcontainer/devcontainer.json"):
+        assert (folder / name).is_file()
+    for name in ("tests", ".git", ".github", "tools/student.py", "pages/teaching.qmd"):
+        assert not (folder / name).exists()
+    if shutil.which("make"):
+        subprocess.run(
+            ["make", "-n", "help"], cwd=folder, check=True, capture_output=True
+        )
