@@ -98,12 +98,8 @@ def run_cells(notebook, *tags, **names):
     Returns
     -------
     dict
-        All names after the last of them, with their values.
-
-    Raises
-    ------
-    ValueError
-        If no code cell of the notebook carries one of the tags.
+        All names after the last of them, with their values. A ``ValueError`` says which
+        tag no code cell of the notebook carries.
     """
     for number, source in enumerate(cell_sources(notebook, *tags), start=1):
         place = f"{notebook}, cell {number} tagged {' or '.join(tags)}"

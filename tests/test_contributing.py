@@ -36,7 +36,7 @@ def test_hooks_stop_what_is_wrong_and_nothing_else(clone):
 
 def test_what_a_workflow_runs_can_be_run_by_hand():
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    targets = set(re.findall(r"^([a-z]+):.*## ", makefile, re.M))
+    targets = set(re.findall(r"^([a-z]+):", makefile, re.M))
     guides = "".join(path.read_text("utf-8") for path in ROOT.glob("*.md"))
     for path in ROOT.glob(".github/workflows/*.yml"):
         workflow = yaml.safe_load(path.read_text("utf-8"))

@@ -100,7 +100,7 @@ def test_figures_have_caption_and_alternative_text(path):
 # Figures in the prose of the notebooks that come from elsewhere: the original lecture's
 # test accuracy, ln 100, chance, the split, an interval's name, settings and versions.
 FROM_ELSEWHERE = {"44.5", "44.5%", "4.6", "1%", "20%", "95%", "100%"}
-FROM_ELSEWHERE |= {"0.05", "0.4", "0.001", "0.901", "3.13", "3.11"}
+FROM_ELSEWHERE |= {"0.05", "0.3", "0.4", "0.001", "0.901", "3.13", "3.11"}
 
 
 def stale_figures(path):
@@ -142,11 +142,11 @@ def test_every_solution_is_right(path):
     cells = nbformat.read(path, as_version=4).cells
     asked = [c for c in cells if re.search(r"^answer\w* = None", c.source, re.M)]
     solved = [c for c in cells if "solution" in c.metadata.get("tags", [])]
-    said = [text for c in solved if c.cell_type == "code" for text in texts(c)]
-    assert sum("Right.\n" in text for text in said) >= len(asked)
-    assert not any("Not yet" in text or "False" in text for text in said)
+    said = "".join(x for c in solved if c.cell_type == "code" for x in texts(c))
+    assert said.count("Right.") >= len(asked)
+    assert "Not yet" not in said and "False" not in said
     for cell in asked:
-        assert cell.outputs[0].text.startswith("Your turn")
+        assert next(filter(None, texts(cell))).startswith("Your turn")
     for cell in solved:  # JupyterLab shows the first line of a hidden cell
         if cell.cell_type == "code":
             assert all(cell.metadata["jupyter"].values())
