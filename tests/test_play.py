@@ -8,9 +8,9 @@ import re
 import numpy as np
 import pytest
 import test_browser
-from conftest import load_tool
+from conftest import ROOT, load_tool
 from PIL import Image, ImageOps
-from test_browser import SITE, Axe, each_theme
+from test_browser import Axe, each_theme
 
 from helpers import load_run, quiet_start, run_cells
 
@@ -20,7 +20,7 @@ with quiet_start():
 
 address, browser = test_browser.address, test_browser.browser  # fixtures
 open_page = test_browser.open_page
-PLAY, NETWORK = "pages/play.html", SITE / "pages" / "play" / "network"
+PLAY, NETWORK = "pages/play.html", ROOT / "_site" / "pages" / "play" / "network"
 if not NETWORK.exists():
     reason = "the site is not rendered: the page `play` is not tested"
     pytest.skip(reason, allow_module_level=True)

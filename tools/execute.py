@@ -109,7 +109,9 @@ def keep(path, truths, tolerances):
             values = around * step if step else around
             hashes.append(" ".join(digest(x, step, f"{salt} {i}") for x in values))
         kept[name][number] = [salt, truth.shape, step, hashes]
-    answers.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
+    answers.write_text(
+        json.dumps(kept, indent=1, sort_keys=True) + "\n", encoding="utf-8"
+    )
 
 
 def peak_memory():

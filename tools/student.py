@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 STUDENT = ROOT / "_student"
 # What students get; the README, the notebooks and the texts are changed below.
 FOLDERS = (".devcontainer", "helpers", "images", "notebooks", "pages", "runs", "slides")
+FOLDERS += ("tools",)
 FILES = (
     ".gitattributes",
     ".gitignore",
@@ -24,10 +25,10 @@ FILES = (
     "Makefile",
     "*.yml",
 )
-FILES += ("*.lock", "README.md", "index.qmd", "pyproject.toml", "tools/render.py")
-FILES += ("tools/deck_page.py", "tools/offline.py", "tools/play.py", "tools/setup.py")
-JUNK = (".ipynb_checkpoints", "__pycache__", "*.new", "*.partial")
+FILES += ("*.lock", "README.md", "index.qmd", "pyproject.toml")
+JUNK = (".*_cache", ".ipynb_checkpoints", "__pycache__", "*.new", "*.partial")
 TEACHING = ("teaching.qmd", "homework.qmd", "recording.qmd")  # pages for instructors
+TOOLS = ("student.*", "homework.*", "test.py")  # what works in the whole only
 COMMANDS = ("help", "site", "view", "lab", "data", "clean")
 TRUTH = re.compile(r"^truth_(\d+) = ", re.M)
 HASHED = """\
@@ -95,24 +96,23 @@ def makefile(text):
 
 def main():
     shutil.rmtree(STUDENT, ignore_errors=True)
+    notebooks = [
+        (path, without_answers(nbformat.read(path, as_version=4), path.stem))
+        for path in ROOT.glob("notebooks/*.ipynb")
+    ]
     for folder in FOLDERS:
-        left_out = shutil.ignore_patterns(*JUNK, *TEACHING)
+        left_out = shutil.ignore_patterns(*JUNK, *TEACHING, *TOOLS)
         shutil.copytree(ROOT / folder, STUDENT / folder, ignore=left_out)
-    (STUDENT / "tools").mkdir()
     for path in (path for pattern in FILES for path in ROOT.glob(pattern)):
         shutil.copy(path, STUDENT / path.relative_to(ROOT))
     settings = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
     addresses = settings.get("student") or {}
-    for path in STUDENT.glob("notebooks/*.ipynb"):
-        notebook = without_answers(nbformat.read(path, as_version=4), path.stem)
-        nbformat.write(with_cell(notebook, addresses.get("repo-url")), path)
+    for path, notebook in notebooks:
+        notebook = with_cell(notebook, addresses.get("repo-url"))
+        nbformat.write(notebook, STUDENT / path.relative_to(ROOT))
     change([STUDENT / "_quarto.yml"], with_addresses, addresses)
-    pages = [
-        STUDENT / "_quarto.yml",
-        *STUDENT.rglob("*.qmd"),
-        *STUDENT.rglob("*.ipynb"),
-    ]
-    change(pages, without_teaching)
+    change([STUDENT / "_quarto.yml"], without_teaching)
+    change([*STUDENT.rglob("*.qmd"), *STUDENT.rglob("*.ipynb")], without_teaching)
     change([STUDENT / "README.md"], readme)
     change([STUDENT / "Makefile"], makefile)
     done = subprocess.run([sys.executable, STUDENT / "tools" / "render.py"])
