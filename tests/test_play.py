@@ -166,7 +166,7 @@ def test_each_mishap_is_one_sentence_and_the_page_goes_on(open_page):
     assert len(photo) > 20e6
     choose(page, photo)
     page.locator(".answers tbody tr").nth(4).wait_for()
-    assert page.errors == []
+    assert page.wrong == []
 
 
 def test_all_of_it_by_keyboard(open_page):
@@ -246,7 +246,7 @@ def test_it_needs_no_other_host_and_no_connection_later(open_page):
     page.context.set_offline(True)
     begin(page, "clock")
     assert page.locator(".answers").inner_text() != before
-    assert (page.outside, page.errors) == ([], [])
+    assert page.wrong == []
 
 
 def test_without_javascript_or_server_a_figure_stands_there(browser, open_page):
