@@ -251,7 +251,7 @@ def test_it_needs_no_other_host_and_no_connection_later(open_page):
 
 def test_without_javascript_or_server_a_figure_stands_there(browser, open_page):
     still, file = open_page(PLAY, java_script_enabled=False), browser.new_page()
-    file.goto((SITE / PLAY).as_uri())
+    file.goto((ROOT / "_site" / PLAY).as_uri())
     for page in (still, file):
         assert page.locator("#play img").is_visible()
         assert page.locator(".convolution-to-touch img").is_visible()
