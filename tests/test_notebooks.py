@@ -66,6 +66,8 @@ def test_nothing_of_a_machine_is_stored(path):
     """Other metadata would change with every machine and every click."""
     notebook = nbformat.read(path, as_version=4)
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert notebook.metadata.language_info == {"name": "python"}
     for cell in notebook.cells:
         assert set(cell.metadata) <= {"tags", "jupyter"}, cell.source
         assert not cell.get("attachments"), cell.source
@@ -83,8 +85,7 @@ def test_committed_as_executed_from_top_to_bottom(path):
         for text in texts(cell):
             assert not re.search(r"[\x1b\r\x08]", text), cell.source
             assert not re.search(r"/(home|root|tmp|work|Users|usr)/", text), cell.source
-            if path.stem != "stand-in":
-                assert not re.search(r"stand-in (data|\w+ \d)", text), cell.source
+            assert "stand-in " not in text or path.stem == "stand-in", cell.source
 
 
 @each_notebook
@@ -143,7 +144,7 @@ def test_every_solution_is_right(path):
     asked = [c for c in cells if re.search(r"^answer\w* = None", c.source, re.M)]
     solved = [c for c in cells if "solution" in c.metadata.get("tags", [])]
     said = "".join(x for c in solved if c.cell_type == "code" for x in texts(c))
-    assert said.count("Right.") >= len(asked)
+    assert said.count("Right.") == len(asked)
     assert "Not yet" not in said and "False" not in said
     for cell in asked:
         assert next(filter(None, texts(cell))).startswith("Your turn")

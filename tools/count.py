@@ -1,26 +1,26 @@
-"""Print how large the house is, and fail where it has grown.
+"""Print how large the house is beside the goal, and fail where it has grown.
 
-The goals were 700 lines of helpers and 2,600 of tests; the limits are what was reached.
+A limit above its goal is what has been reached: lower it, and never raise it.
 """
 
 import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-# What is counted in which files, and how much of it there may be.
+# What is counted in which files, how much there may be, and how much there should.
 LIMITS = {
-    "lines of helpers": ("helpers/**/*.py", r"\n", 767),
-    "lines of the recorder": ("tools/record.py", r"\n", 550),
-    "lines of tests": ("tests/**/*.py", r"\n", 3225),
-    "words in the README": ("README.md", r"\S+", 700),
-    "commands of make": ("Makefile", r"(?m)^[a-z]+:.*## ", 12),
+    "lines of helpers": ("helpers/**/*.py", r"\n", 767, 700),
+    "lines of the recorder": ("tools/record.py", r"\n", 550, 550),
+    "lines of tests": ("tests/**/*.py", r"\n", 3225, 2600),
+    "words in the README": ("README.md", r"\S+", 700, 700),
+    "commands of make": ("Makefile", r"(?m)^[a-z]+:.*## ", 12, 12),
 }
 
 too_large = []
-for what, (files, pattern, most) in LIMITS.items():
+for what, (files, pattern, most, goal) in LIMITS.items():
     texts = [path.read_text(encoding="utf-8") for path in ROOT.glob(files)]
     count = sum(len(re.findall(pattern, text)) for text in texts)
-    print(f"{count:5,} {what}, at most {most:,}")
+    print(f"{count:5,} {what}, at most {most:,}, goal {goal:,}")
     if count > most:
         too_large.append(what)
 if too_large:
