@@ -92,7 +92,9 @@ def save_notebook(path, *cells):
         else nbformat.v4.new_code_cell(cell[0], metadata={"tags": [*cell[1:]]})
         for cell in cells
     ]
-    nbformat.write(nbformat.v4.new_notebook(cells=made), path)
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    metadata = {"kernelspec": kernel}
+    nbformat.write(nbformat.v4.new_notebook(cells=made, metadata=metadata), path)
 
 
 def load_tool(name):

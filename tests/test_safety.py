@@ -10,22 +10,18 @@ from helpers import load_run, quiet_start
 
 
 def test_code_in_a_saved_model_is_not_executed(tmp_path):
-    """Neither by Keras' loader nor in place of a file of weights."""
+    """In place of a file of weights, the only thing that is loaded."""
     with quiet_start():
         import keras
     for path in (*ROOT.glob("helpers/*.py"), *ROOT.glob("tools/*.py"), *NOTEBOOKS):
-        assert not re.search("safe_mode|unsafe_deser", path.read_text("utf-8")), path
+        assert not re.search(r"load_model\(", path.read_text("utf-8")), path
     trace, path = tmp_path / "executed", tmp_path / "model.keras"
     code = f"lambda x: (open({str(trace)!r}, 'w').close(), x)[1]"
     harm = keras.layers.Lambda(eval(code))
-    model = keras.Sequential([keras.Input((4,)), harm])
-    model.save(path)
+    keras.Sequential([keras.Input((4,)), harm]).save(path)
     assert trace.exists(), "it does no harm, so this would test nothing"
     trace.unlink()
-    with pytest.raises(ValueError, match="arbitrary code execution"):
-        keras.saving.load_model(path)
-    assert load_run("baseline").weights.name.endswith(".weights.h5")
-    path = path.rename(tmp_path / "model.weights.h5")
+    path = path.rename(tmp_path / load_run("baseline").weights.name)
     plain = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
     with pytest.raises((ValueError, OSError, AttributeError)):
         plain.load_weights(path)
