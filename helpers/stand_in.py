@@ -11,8 +11,8 @@ def draw_stand_in(n_train, n_test):
     """Return labelled patterns in the shapes of CIFAR-100, the same on every call.
 
     A superclass is a pattern at one of five frequencies, a class is its colour. All
-    else varies. Returned are two pairs of images and labels, of uint8, (n, 32, 32, 3) and
-    (n, 1), and the names of 20 superclasses and those of 100 classes, five each.
+    else varies. Returned are two pairs of images (n, 32, 32, 3) and labels (n, 1), both
+    of uint8, the names of 20 superclasses, and those of 100 classes, five each.
     """
     rng = np.random.default_rng(425)
     groups = [f"stand-in {pattern} {n}" for pattern in PATTERNS for n in range(1, 6)]
