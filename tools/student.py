@@ -91,6 +91,7 @@ def makefile(text):
     def kept(rule):
         return rule[0] if rule[1] in COMMANDS else ""
 
+    text = re.sub(r"^\.PHONY: help.*", f".PHONY: {' '.join(COMMANDS)}", text, flags=re.M)
     return re.sub(r"^([a-z]+): .*\n(?:\t.*\n)+\n", kept, text, flags=re.M)
 
 
