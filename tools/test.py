@@ -34,12 +34,17 @@ def guarded(folder, stand_in):
     }
 
 
+def comparison(mode, path="notebooks"):
+    """Return the command that compares notebooks with their stored outputs."""
+    sanitize = f"--nbval-sanitize-with={ROOT / 'tests' / 'nbval.cfg'}"
+    return [*PYTEST, path, mode, "--nbval-current-env", sanitize]
+
+
 def compare(mode, stand_in):
     """Run nbval over the notebooks, guarded; return its exit status."""
-    command = [*PYTEST, "notebooks", mode, "--nbval-current-env"]
-    command += ["--nbval-sanitize-with=tests/nbval.cfg"]
     with tempfile.TemporaryDirectory() as folder:
-        return subprocess.call(command, cwd=ROOT, env=guarded(folder, stand_in))
+        environment = guarded(folder, stand_in)
+        return subprocess.call(comparison(mode), cwd=ROOT, env=environment)
 
 
 def main():
