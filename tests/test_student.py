@@ -42,8 +42,9 @@ def edition(request, tmp_path_factory):
         for path in root.glob("notebooks/*.ipynb"):
             notebook = nbformat.read(path, as_version=4)
             nbformat.write(colab.with_cell(notebook, MINE), path)
-        with pytest.raises(SystemExit):
+        with pytest.raises(SystemExit) as ended:
             tool.main()
+    assert ended.value.code == 0, ended.value.code
     yield root / "_student", request.param
     shutil.rmtree(root)
 
