@@ -115,7 +115,7 @@ def main(dev=False):
             sys.exit(subprocess.call([fitting, __file__, *["dev"] * dev]))
         stop(
             f"this is Python {VERSION}, expected 3.10 to 3.13; none of these was found,"
-            " nor uv, which could bring one; install one of them and run it again."
+            " or brought by uv; install one of them, or uv, and run it again."
         )
     if WINDOWS:
         check_path()
