@@ -98,46 +98,6 @@ def test_figures_have_caption_and_alternative_text(path):
             assert not markup, "Quarto reads markup there"
 
 
-# Figures in the prose of the notebooks that come from elsewhere: the original lecture's
-# test accuracy, ln 100, chance, the split, an interval's name, settings and versions.
-FROM_ELSEWHERE = {"44.5", "44.5%", "4.6", "1%", "20%", "95%", "100%"}
-FROM_ELSEWHERE |= {"0.05", "0.3", "0.4", "0.001", "0.901", "3.13", "3.11"}
-
-
-def stale_figures(path):
-    """Return the cells and figures of a notebook's prose that stand in no output."""
-    cells = nbformat.read(path, as_version=4).cells
-    shown = " ".join(x for c in cells if c.cell_type == "code" for x in texts(c))
-    for cell in cells:
-        if "## Try it yourself" in cell.source:
-            return
-        prose = re.sub(r"\]\([^)]*\)", "]", cell.source)
-        prose = prose if cell.cell_type == "markdown" else ""
-        numbers = re.findall(r"(?<![\d.])\d+\.\d+|(?<![\d.])\d+%", prose)
-        for number in set(numbers) - FROM_ELSEWHERE:
-            form = rf"(?<![\d.]){re.escape(number)}(?!\d)"
-            if number.endswith("%"):  # 54% may be shown as 0.54, as 54.0 or as 54.2
-                percent = int(number[:-1])
-                form = rf"(?<![\d.])(0\.{percent:02}\d*|{percent}\.\d)(?!\d)"
-            if not re.search(form, shown):
-                yield f"{path.name}, cell {cell.id}: {number}"
-
-
-def test_figures_in_the_prose_are_those_of_the_run():
-    """When a run is recorded again, all prose that became wrong is listed at once."""
-    parts = [path for path in NOTEBOOKS if re.match("0[345]", path.name)]
-    assert [stale for path in parts for stale in stale_figures(path)] == []
-
-
-def test_stale_figure_is_found(tmp_path):
-    cells = [nbformat.v4.new_markdown_cell("It reaches 54% after 2.27 steps.")]
-    output = nbformat.v4.new_output("stream", text="0.54 and 2.26")
-    cells.append(nbformat.v4.new_code_cell("x", outputs=[output]))
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "some.ipynb")
-    (stale,) = stale_figures(tmp_path / "some.ipynb")
-    assert stale.startswith("some.ipynb, cell ") and stale.endswith(": 2.27")
-
-
 @each_notebook
 def test_every_solution_is_right(path):
     cells = nbformat.read(path, as_version=4).cells

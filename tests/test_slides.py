@@ -15,10 +15,6 @@ PICTURE = re.compile(r'^!\[\]\(\.\./images/(\S+)\)\{fig-alt="(.{20,})"\}$', re.M
 PARTS = ["start", "data", "model", "training", "testing", "improving", "end"]
 WORDS_A_MINUTE = 140  # of somebody who reads aloud
 
-# What a slide may state by itself; other numbers come to it with an embedded cell.
-FIXED = {"50,000", "10,000", "32", "100", "1%", "44.5%", "964,516"}
-FIXED |= {"0", "1", "2", "3", "10", "255", "0.5"}
-
 
 def slide(source):
     heading, rest = source.split("\n", 1)
@@ -48,18 +44,8 @@ def embedded(notebooks, name, key):
     return [c for c in notebooks[name].cells if f"#| label: {key}\n" in c.source]
 
 
-def texts(cell):
-    for output in cell.get("outputs", []):
-        yield output.get("text", "")
-        yield output.get("data", {}).get("text/plain", "")
-
-
 def words(text):
     return re.findall(r"[^\W_]+", text)
-
-
-def numbers(text):
-    return re.findall(r"(?<![\w.,])\d+(?:,\d{3})*(?:\.\d+)?%?", text)
 
 
 def test_lecture_has_few_slides_two_thirds_with_a_picture_and_more_behind_its_end():
@@ -73,20 +59,14 @@ def test_lecture_has_few_slides_two_thirds_with_a_picture_and_more_behind_its_en
 
 
 @each_slide
-def test_slide_is_short_and_takes_its_numbers_from_the_notebooks(slide, notebooks):
+def test_slide_is_short_and_takes_its_code_from_the_notebooks(slide):
     assert len(re.findall(r"^#+ ", slide.source, re.M)) == 1
     assert len(words(slide.text)) <= 60
     assert slide.source.count("```") == 0, "code comes from the notebooks"
     assert slide.source.count("{{<") == len(slide.embeds), "one line an embed"
     assert slide.source.count("![") == len(slide.pictures), "one line a picture"
-    shown = set(FIXED)
-    for name, key, _ in slide.embeds:
-        for cell in embedded(notebooks, name, key):
-            shown |= {number for text in texts(cell) for number in numbers(text)}
-    assert set(numbers(slide.text)) <= shown
     [notes] = slide.notes
     assert len(notes.split()) <= 60
-    assert set(re.findall(r"\d+(?:\.\d+)?%|\d+\.\d+", notes)) <= FIXED
 
 
 def test_speaker_notes_plan_the_lecture_without_gap_and_leave_time_to_speak():

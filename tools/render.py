@@ -77,6 +77,7 @@ def variables():
         last = judged[judged["number"] == judged["number"].max()]
         lines += [f"{name}:", f'  accuracy: "{last["test.accuracy"].mean():.1%}"']
         lines += [f"  epochs: {last['epochs'].max()}"]
+        lines += [f'  parameters: "{last["parameters"].max():,}"']
     _, epochs = load_runs("repeat")
     fastest = epochs.groupby(epochs["step"].str.split(",").str[0])["seconds"].min()
     ratio = fastest["deterministic"] / fastest["plain"]
