@@ -13,7 +13,7 @@ colab = load_tool("colab")
 
 
 def test_cell_comes_and_goes_with_the_address_and_leaves_the_rest():
-    for path in NOTEBOOKS:
+    for path in (path for path in NOTEBOOKS if path.stem != "lecture-in-r"):
         committed = nbformat.read(path, as_version=4)
         text = nbformat.writes(committed)
         ours = nbformat.writes(colab.with_cell(committed, colab.address()))
