@@ -102,12 +102,12 @@ def test_interrupted_or_failed_setup_does_not_pass_for_a_whole_one(tmp_path):
     shutil.copy(ROOT / "tools" / "setup.py", script)
     package = f"no-such-package==1.0 --hash=sha256:{'0' * 64}\n"
     (tmp_path / "requirements.lock").write_text(package)
-    environment = os.environ | {"PIP_CONFIG_FILE": os.devnull, "PIP_RETRIES": "1"}
-    environment |= {"PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": "", "NO_PROXY": "*"}
+    own = {"PIP_CONFIG_FILE": os.devnull, "PIP_RETRIES": "1", "NO_PROXY": "*"}
+    own |= {"PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": ""}
 
     def set_up(port):
-        environment["PIP_INDEX_URL"] = f"http://127.0.0.1:{port}/"
-        return start(script, env=environment, **FOREGROUND)
+        index = {"PIP_INDEX_URL": f"http://127.0.0.1:{port}/"}
+        return start(script, env=os.environ | own | index, **FOREGROUND)
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
         process = set_up(silent.getsockname()[1])
