@@ -10,7 +10,7 @@ colab = load_tool("colab")
 
 
 def test_cell_comes_and_goes_with_the_address_and_leaves_the_rest():
-    for path in NOTEBOOKS:
+    for path in (path for path in NOTEBOOKS if path.stem != "lecture-in-r"):
         text = nbformat.writes(nbformat.read(path, as_version=4))
         ours = colab.with_cell(nbformat.reads(text, 4), colab.address())
         assert text == nbformat.writes(ours), "run tools/colab.py"

@@ -17,7 +17,6 @@ index.qmd: 78%
 slides/index.qmd: four convolutions
 slides/index.qmd: 512
 pages/play.qmd: whale
-pages/r.qmd: 2 * 2 * 256
 notebooks/02-model.ipynb: 964,516
 notebooks/02-model.ipynb: four convolutions
 notebooks/02-model.ipynb: 2 \u00d7 2 \u00d7 256

@@ -47,7 +47,12 @@ def source(address):
 
 
 def with_cell(notebook, address):
-    """Return the notebook with the cell, or without it if there is no address."""
+    """Return the notebook with the cell, or without it if there is no address.
+
+    A notebook in R is left as it is.
+    """
+    if notebook.metadata.get("kernelspec", {}).get("name") == "ir":
+        return notebook
     cells = [c for c in notebook.cells if TAG not in c.metadata.get("tags", [])]
     if address:
         first = next(i for i, c in enumerate(cells) if c.cell_type == "code")

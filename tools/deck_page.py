@@ -19,11 +19,11 @@ plain_expand = shortcodes.expand
 
 
 def embedded(path, name, echo):
-    """Return the cell of a notebook with that label as Markdown."""
+    """Return the cell of a notebook with that label or identifier as Markdown."""
     content = json.loads(path.read_text(encoding="utf-8"))
     for cell in content["cells"]:
         options, _ = notebook.cell_options(notebook.source(cell))
-        if name == options.get("label"):
+        if name in (options.get("label"), cell.get("id")):
             alone = json.dumps({**content, "cells": [cell]})
             _, markdown = notebook.to_markdown(alone, {"echo": echo})
             return markdown.replace("#cell-0", f"#cell-{name}")

@@ -158,6 +158,8 @@ def run(archive, submission, folder, limits):
 def grade(name, submissions, limits):
     """Grade submissions one after the other, and write a table with a row for each."""
     archive = HOMEWORK / name / "autograder.zip"
+    if not archive.exists():
+        raise SystemExit(f"Not graded: {archive} is missing; make the homework first.")
     path = os.pathsep.join([str(ROOT / "tests" / "guard"), str(ROOT)])
     rows = {}
     for submission in submissions:

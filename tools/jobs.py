@@ -39,6 +39,11 @@ def lecture():
     return program_of(*network, *cell_sources("03-training.ipynb", "train"))
 
 
+def lecture_in_r():
+    """Return the program of the lecture's network and training in R."""
+    return program_of(*cell_sources("lecture-in-r.ipynb", "train"))
+
+
 def compared(tag, build, train):
     """Return the program of one of notebook 3's comparisons, by its functions."""
     network = cell_sources("02-model.ipynb", "network")
@@ -156,6 +161,8 @@ def jobs(epochs=None):
     refit = list(networks)[-1]
     full = {"epochs": epochs or 30, "tested": "end", "weights": True}
     table = [Job("baseline", "The lecture's network", 1, SEED, lecture(), **full)]
+    in_r = {"epochs": epochs or 30, "tested": "end"}
+    table.append(Job("r", "The lecture in R", 1, SEED, lecture_in_r(), **in_r))
     few = "train_on_few_images(model, epochs, callbacks)"
     compare = [
         ("dropout", 1, "With dropout", "build_model", few),

@@ -38,7 +38,13 @@ with quiet_start():
 # One training, in a process of its own.
 
 
-def train(job):
+def run_python(job, names):
+    """Run a job's program with these names; return what it leaves of them, and more."""
+    exec(compile(job.program, job.folder, "exec"), names)
+    return names
+
+
+def train(job, execute=run_python):
     """Run a job in its folder's .partial, and leave a whole record there.
 
     A training that was interrupted goes on after the last complete epoch, unless it is
@@ -68,7 +74,7 @@ def train(job):
             kept["resumed"].append(json.loads(state.read_text())["epoch"])
             print(f"{job.folder}: going on after epoch {kept['resumed'][-1]}")
         write(note, json.dumps(kept))
-        record = run_program(job, partial, kept["resumed"])
+        record = run_program(job, partial, kept["resumed"], execute)
         write(partial / "run.json", json.dumps(record, indent=2) + "\n")
 
 
@@ -86,7 +92,7 @@ def mend(state):
                 shutil.copy(before, path)
 
 
-def run_program(job, partial, resumed):
+def run_program(job, partial, resumed, execute):
     """Train, write history.csv and the weights if asked for; return the record."""
     begun = provenance()
     keras.config.disable_interactive_logging()
@@ -103,7 +109,7 @@ def run_program(job, partial, resumed):
         callbacks.append(state)
     names = {"SEED": job.seed, "callbacks": callbacks, "epochs": job.epochs}
     given = watch_fit()
-    exec(compile(job.program, job.folder, "exec"), names)
+    names = execute(job, names)
     model, history = names["model"], complete(path)
     facts, epochs = facts_of(model, given or names["history"]), len(history)
     if (
@@ -135,6 +141,7 @@ def run_program(job, partial, resumed):
         "converted": None,
         "finished": datetime.date.today().isoformat(),
         **begun,
+        "versions": {**begun["versions"], **names.get("versions", {})},
         "data_sha256": {name: digest for name, (_, digest) in FILES.items()},
         "files_sha256": {file: sha256((partial / file).read_bytes()) for file in files},
     }
@@ -315,17 +322,25 @@ def publish(job, files):
 
 
 def ask(job=None):
-    """Run this program in the worker's own copy of the lecture; return its lines."""
+    """Run a job in the worker's own copy of the lecture; return the lines it prints.
+
+    A job in R is run by R, which runs this program below itself.
+    """
     import json
+    import os
     import subprocess
     import sys
     import tempfile
 
     from helpers.runs import RUNS
 
+    command = [sys.executable, RUNS.parent / "tools" / "record.py", "--worker"]
+    if job and job["run"] == "r":
+        command = ["Rscript", RUNS.parent / "tools" / "record.R"]
     with tempfile.TemporaryFile("w+") as said:
         child = subprocess.Popen(
-            [sys.executable, RUNS.parent / "tools" / "record.py", "--worker"],
+            command,
+            env={**os.environ, "RETICULATE_PYTHON": sys.executable},
             stdin=subprocess.PIPE,
             stdout=None if job else said,
             stderr=said,
@@ -425,6 +440,13 @@ def end_with_the_pipe():
     os._exit(1)
 
 
+def work(execute=run_python):
+    """Do the job that comes through the pipe, or print the state if it is none."""
+    job = json.loads(sys.stdin.readline())
+    threading.Thread(target=end_with_the_pipe, daemon=True).start()
+    train(Job(**job), execute) if job else print(json.dumps(state()))
+
+
 def main():
     """Read the options and do what they say."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[1])
@@ -433,10 +455,7 @@ def main():
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        job = json.loads(sys.stdin.readline())
-        threading.Thread(target=end_with_the_pipe, daemon=True).start()
-        train(Job(**job)) if job else print(json.dumps(state()))
-        return
+        return work()
     table = jobs(options.epochs)
     groups = list(dict.fromkeys(job.run for job in table))
     unknown = set(options.group) - {*groups, "all"}

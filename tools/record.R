@@ -1,0 +1,19 @@
+# Do one job of `make record` whose cells are in R: R runs them, and tools/record.py, in
+# the same process, below keras3, records what comes of them.
+tools <- dirname(sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)))
+Sys.setenv(RETICULATE_CHECK_REQUIRED_PACKAGES = "no")
+record <- reticulate::import_from_path("record", tools)
+
+run_r <- function(job, names) {
+  cells <- list2env(names, parent = globalenv())
+  eval(parse(text = job$program, keep.source = FALSE), cells)
+  version_of <- \(name) as.character(packageVersion(name))
+  versions <- sapply(c("keras3", "reticulate"), version_of, simplify = FALSE)
+  list(
+    SEED = cells$SEED,
+    model = cells$model,
+    versions = c(list(R = as.character(getRversion())), versions)
+  )
+}
+
+record$work(run_r)
