@@ -23,7 +23,7 @@ NOT_COMPARED = {
     "live = pd.DataFrame(history.history)",
     "pd.DataFrame(history.history).round(3)",
     "x_test, y_test = load_cifar100().test",
-    "in_r <- c(",
+    'in_r <- c("keras3", "reticulate", "ggplot2")',
     "history <- model |> fit(",
 }
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
