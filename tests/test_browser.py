@@ -195,7 +195,7 @@ def test_tabs_of_the_page_in_r_change_together(open_page):
     page = open_page("pages/r.html")
     python = page.get_by_role("tab", name="Python")
     assert python.count() > 5
-    code = page.locator("pre", has_text="import seaborn")
+    code = page.locator("pre", has_text="keras.backend.backend()")
     assert not code.is_visible()
     python.nth(3).click()
     assert code.is_visible()
