@@ -11,7 +11,7 @@ LOCK = $(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-ann
 .PHONY: help site view lab data test notebooks record student homework lint lock clean
 
 help: ## list the commands
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' Makefile
 
 site: $(READY) ## render the pages into _site/
 	@$(BIN)/python tools/render.py
@@ -44,6 +44,7 @@ homework: $(READY) ## make _homework/, the exercises as graded homework
 lint: $(DEV) ## check the code, the workflows, the spelling, and the size of the house
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	@$(BIN)/zizmor --offline --quiet .github
 	@$(BIN)/codespell
 	@$(BIN)/python tools/count.py

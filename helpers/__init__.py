@@ -1,8 +1,4 @@
-"""What the notebooks of the lecture share; see the docstring of each function.
-
-A module is imported when one of its names is first used, so that a cell waits only for
-what it needs.
-"""
+"""What the notebooks share; a module is imported when a name of it is first used."""
 
 from importlib import import_module
 

@@ -15,22 +15,19 @@ def set_style():
 
     https://seaborn.pydata.org/tutorial/color_palettes.html
     """
-    sns.set_theme(
-        style="whitegrid",
-        palette="colorblind",
-        rc={"font.family": "DejaVu Sans", "figure.dpi": 100},
-    )
+    rc = {"font.family": "DejaVu Sans", "figure.dpi": 100}
+    sns.set_theme(style="whitegrid", palette="colorblind", rc=rc)
 
 
 def plot_images(images, titles, columns=5, size=1.5):
-    """Draw images in a grid, each under its title.
+    """Return a Matplotlib figure of images in a grid, each under its title.
 
     Parameters
     ----------
     images : array_like
         n images: shape (n, height, width, 3) in colour, uint8 from 0 to 255 or float
-        from 0 to 1, or (n, height, width) in one channel, each drawn from its own
-        smallest to its own largest value in grey.
+        from 0 to 1; or (n, height, width) or (n, height, width, 1), in grey, each from
+        its own smallest to its own largest value.
     titles : sequence of str
         n titles; underscores become spaces.
     columns : int, default 5
@@ -38,49 +35,33 @@ def plot_images(images, titles, columns=5, size=1.5):
     size : float, default 1.5
         Width of an image in inches.
 
-    Returns
-    -------
-    matplotlib.figure.Figure
-        The figure.
-
     Raises
     ------
     ValueError
         If the images have another shape, or there is not one title per image.
     """
     images = np.asarray(images)
-    if not (images.ndim == 3 or (images.ndim == 4 and images.shape[-1] == 3)):
+    fits = images.ndim == 3 or (images.ndim == 4 and images.shape[-1] in (1, 3))
+    if not fits or not len(images) == len(titles) > 0 or columns < 1:
         raise ValueError(
-            f"images have shape {images.shape}, expected (n, height, width) or"
-            " (n, height, width, 3): pass a batch, such as x_train[:25]."
-        )
-    if not len(images) == len(titles) > 0 or columns < 1:
-        raise ValueError(
-            f"there are {len(images)} images, {len(titles)} titles and {columns}"
-            " columns, expected at least one of each: pass one title per image."
+            f"images of shape {images.shape}, {len(titles)} titles, {columns} columns,"
+            " expected (n, height, width), with 1 or 3 channels if any, n titles and a"
+            " column or more: pass a batch, such as x_train[:25], and a title for each."
         )
     rows = -(-len(images) // columns)
-    figure, axes = plt.subplots(
-        rows,
-        columns,
-        figsize=(size * columns, (size + 0.2) * rows),
-        squeeze=False,
-        layout="constrained",
-    )
-    for ax in axes.flat:
+    inches = size * columns, (size + 0.2) * rows
+    figure = plt.figure(figsize=inches, layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax in axes:
         ax.set_axis_off()
-    for ax, image, title in zip(axes.flat, images, titles, strict=False):
+    for ax, image, title in zip(axes, images, titles, strict=False):
         ax.imshow(image, cmap="gray")
         ax.set_title(title.replace("_", " "), fontsize=9)
     return figure
 
 
 def model_summary(model):
-    """Return what ``model.summary()`` prints, as plain text 76 characters wide.
-
-    In a notebook, ``summary()`` itself writes coloured HTML that follows the width of
-    the window, and stores terminal codes beside it.
-    """
+    """Return what ``model.summary()`` prints, as plain text 76 characters wide."""
     lines = []
     with capture_output():  # or rich, which draws the table, adds an empty output
         model.summary(line_length=76, print_fn=lines.append)
@@ -90,8 +71,7 @@ def model_summary(model):
 def plot_network(model):
     """Return a diagram of a Keras model's layers and their shapes, as a PNG image.
 
-    It is what ``keras.utils.plot_model`` draws, also where the program Graphviz is not
-    installed: the package graphviz-pure lays the graph out, alike on every system.
+    It is what ``keras.utils.plot_model`` draws, without the program Graphviz.
     https://keras.io/api/utils/model_plotting_utils/
     """
     from keras.utils import model_to_dot

@@ -12,8 +12,7 @@ NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 def quiet_start():
     """Import Keras without the messages that TensorFlow writes when it starts.
 
-    They are about processors and drivers, and go to the error stream of the process,
-    below Python. Errors are raised as ever, and whatever is written later is shown.
+    They are written below Python. What is written later is shown, as errors are.
     """
     kept = os.dup(2)
     with open(os.devnull, "wb") as nowhere:
@@ -31,8 +30,8 @@ def quiet_start():
 def train_without_pauses():
     """Switch off the autotuning of TensorFlow's input pipelines in this process.
 
-    A thread that tunes them sleeps for up to a minute, and when an epoch ends, ``fit``
-    waits until it wakes up. Images in memory need no tuning; the batches are the same.
+    When an epoch ends, ``fit`` waits for a thread that sleeps for up to a minute.
+    Images in memory need no tuning; the batches are the same.
     https://www.tensorflow.org/api_docs/python/tf/data/experimental/AutotuneOptions
     """
     import keras
@@ -46,19 +45,13 @@ def train_without_pauses():
 def dtype_policy():
     """Return the name of the number format that trains fastest on this processor.
 
-    Returns
-    -------
-    str
-        "mixed_bfloat16" where the processor has instructions for products of 16-bit
-        numbers and says so (Linux, AMX or AVX-512), else "float32"; see
-        https://keras.io/api/mixed_precision/.
+    It is "mixed_bfloat16" where the processor has instructions for products of 16-bit
+    numbers and says so (Linux, AMX or AVX-512), else "float32".
+    https://keras.io/api/mixed_precision/
     """
-    try:
-        flags = Path("/proc/cpuinfo").read_text().split()
-    except OSError:
-        return "float32"
-    fast = {"amx_bf16", "avx512_bf16"}.intersection(flags)
-    return "mixed_bfloat16" if fast else "float32"
+    info = Path("/proc/cpuinfo")
+    flags = set(info.read_text().split()) if info.exists() else set()
+    return "mixed_bfloat16" if flags & {"amx_bf16", "avx512_bf16"} else "float32"
 
 
 def cell_sources(notebook, *tags):
@@ -66,25 +59,18 @@ def cell_sources(notebook, *tags):
     import nbformat  # takes longer than all other imports together, seldom needed
 
     cells = nbformat.read(NOTEBOOKS / notebook, as_version=4).cells
-    tagged = [
-        (cell.source, set(tags).intersection(cell.metadata.get("tags", [])))
-        for cell in cells
-        if cell.cell_type == "code"
-    ]
-    missing = set(tags).difference(*(found for _, found in tagged))
+    code = [(c.source, c.metadata.get("tags", [])) for c in cells if "outputs" in c]
+    missing = set(tags).difference(*(own for _, own in code))
     if missing:
         raise ValueError(
             f"{notebook} has no code cell tagged {' or '.join(sorted(missing))},"
             " expected one or more: give the tag to the cells to run."
         )
-    return [source for source, found in tagged if found]
+    return [source for source, own in code if set(tags).intersection(own)]
 
 
 def run_cells(notebook, *tags, **names):
-    """Run the cells of a notebook that carry one of the tags; return what they define.
-
-    This is how a network has one definition: notebook 2 holds the lecture's, and
-    notebooks 3 and 4 and ``make record`` take it from there.
+    """Run the cells of a notebook that carry one of the tags; return all their names.
 
     Parameters
     ----------
@@ -95,11 +81,10 @@ def run_cells(notebook, *tags, **names):
     **names
         Names that exist before the first of them runs.
 
-    Returns
-    -------
-    dict
-        All names after the last of them, with their values. A ``ValueError`` says which
-        tag no code cell of the notebook carries.
+    Raises
+    ------
+    ValueError
+        If no code cell of the notebook carries one of the tags.
     """
     for number, source in enumerate(cell_sources(notebook, *tags), start=1):
         place = f"{notebook}, cell {number} tagged {' or '.join(tags)}"

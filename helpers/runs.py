@@ -16,7 +16,7 @@ class RunError(Exception):
 
 
 class Run(NamedTuple):
-    """A recorded training, from `load_run`."""
+    """A recorded training."""
 
     record: dict  # run.json, whose entries are described in runs/schema.json
     history: pd.DataFrame  # a row per epoch, from 1: the metrics and the seconds
@@ -24,34 +24,25 @@ class Run(NamedTuple):
 
 
 def load_run(name):
-    """Return one recorded training, after checking its files.
+    """Return one recorded training as a `Run`, after checking its files.
 
     Parameters
     ----------
     name : str
-        A training, such as "improving/weight-decay-425", or a group that holds just
-        one, such as "baseline".
-
-    Returns
-    -------
-    Run
-        The record, the history and the file of weights.
+        A training, such as "improving/weight-decay-425", or a group of one, "baseline".
 
     Raises
     ------
     RunError
-        If the name stands for several trainings, or if a file is missing or is not the
-        one that ``run.json`` describes.
+        If the name stands for several, or if a file is not the one that was recorded.
     """
-    if "/" in name:
-        return _read(RUNS / name)
-    first, *others = _trainings(name)
-    if others:
+    paths = _trainings(name)
+    if len(paths) > 1:
         raise RunError(
-            f"{name} holds {len(others) + 1} trainings, expected one: name one, such as"
-            f' "{name}/{first.name}", or use load_runs.'
+            f"{name} holds {len(paths)} trainings, expected one: name one, such as"
+            f' "{name}/{paths[0].name}", or use load_runs.'
         )
-    return _read(first)
+    return _read(paths[0])
 
 
 def load_runs(group):
@@ -69,37 +60,33 @@ def load_runs(group):
     runs.sort(key=lambda run: (run.record["number"], run.record["seed"]))
     trainings = pd.json_normalize([run.record for run in runs])
     trainings["seconds"] = [run.history["seconds"].sum() for run in runs]
-    labels = ("step", "seed")
-    histories = [r.history.assign(**{x: r.record[x] for x in labels}) for r in runs]
-    return trainings, pd.concat(histories, ignore_index=True)
+    for run in runs:
+        run.history[["step", "seed"]] = run.record["step"], run.record["seed"]
+    return trainings, pd.concat([run.history for run in runs], ignore_index=True)
 
 
-def _trainings(group):
-    """Return the folders of a group, without those that are still unfinished."""
-    found = sorted(p.parent for p in RUNS.glob(f"{group}/*/run.json"))
-    found = [path for path in found if not path.suffix]
+def _trainings(name):
+    """Return the folders of a training or group, without those still unfinished."""
+    folders = RUNS.glob(name if "/" in name else f"{name}/*")
+    found = [p for p in folders if (p / "run.json").exists() and not p.suffix]
     if not found:
-        raise RunError(f"{RUNS / group} holds no training, expected one: {ADVICE}")
-    return found
+        raise RunError(f"{RUNS / name} holds no training, expected one: {ADVICE}")
+    return sorted(found)
 
 
 def _read(path):
     """Return a training from its folder, if every file is as recorded."""
     try:
         record = json.loads((path / "run.json").read_text(encoding="utf-8"))
-        expected = record["files_sha256"]
-        kept = ["history.csv", *({"model.weights.h5"} & set(expected))]
-        for name in kept:
+        for name, expected in record["files_sha256"].items():
             content = (path / name).read_bytes()
-            if hashlib.sha256(content).hexdigest() != expected[name]:
+            if hashlib.sha256(content).hexdigest() != expected:
                 raise ValueError(f"{name} is truncated or was changed")
+        history = pd.read_csv(path / "history.csv")
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(
-            f"{path} is not a whole record of a training"
-            f" ({type(error).__name__}: {error}): {ADVICE}"
-        ) from None
-    weights = path / "model.weights.h5" if len(kept) > 1 else None
-    return Run(record, pd.read_csv(path / "history.csv"), weights)
+        reason = f"{type(error).__name__}: {error}"
+        raise RunError(f"{path} is no whole record ({reason}): {ADVICE}") from None
+    return Run(record, history, next(path.glob("*.weights.h5"), None))
 
 
 def tidy_history(history):
@@ -108,14 +95,13 @@ def tidy_history(history):
     Parameters
     ----------
     history : dict of list, or pandas.DataFrame
-        ``history`` of what Keras' `fit` returns, or of a `Run`: for each metric a
-        column, and one prefixed with "val_" for the validation images.
+        ``history`` of what Keras' `fit` returns, or of a `Run`, with columns in pairs:
+        a metric, and the same prefixed with "val_" for the validation images.
 
     Returns
     -------
     pandas.DataFrame
-        Columns epoch (from 1), metric ("accuracy", "loss"), split ("training",
-        "validation") and value.
+        Columns epoch (from 1), metric, split ("training", "validation") and value.
 
     Raises
     ------
@@ -126,9 +112,8 @@ def tidy_history(history):
     metrics = [name for name in wide if f"val_{name}" in wide]
     if not metrics or ("epoch" in wide and wide["epoch"].duplicated().any()):
         raise ValueError(
-            f"the history has {len(wide)} rows and the columns {list(wide)}, expected"
-            " a metric and its val_ column, once per epoch: pass the history of one fit"
-            " with validation images."
+            f"the history has {len(wide)} rows of {list(wide)}, expected a metric and"
+            " its val_ column, once per epoch: pass the history of one fit with both."
         )
     wide["epoch"] = range(1, len(wide) + 1)
     columns = [prefix + metric for metric in metrics for prefix in ("", "val_")]

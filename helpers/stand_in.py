@@ -3,41 +3,29 @@
 import numpy as np
 
 PATTERNS = ("checks", "rays", "rings", "stripes")
-COLOURS = {
-    "blue": (40, 90, 230),
-    "green": (40, 190, 70),
-    "orange": (250, 150, 30),
-    "pink": (240, 90, 190),
-    "white": (235, 235, 235),
-}
+COLOURS = ("blue", "green", "orange", "pink", "white")
+RGB = ((40, 90, 230), (40, 190, 70), (250, 150, 30), (240, 90, 190), (235, 235, 235))
 
 
 def draw_stand_in(n_train, n_test):
     """Return labelled patterns in the shapes of CIFAR-100, the same on every call.
 
-    A superclass is a pattern at one of five frequencies, a class is its colour, so a
-    network can learn them. Position, rotation, brightness and noise vary by image.
-    Returned are two pairs of images and labels, both uint8, of shapes (n, 32, 32, 3)
-    and (n, 1), the names of 20 superclasses and those of 100 classes, five each.
+    A superclass is a pattern at one of five frequencies, a class is its colour. All
+    else varies. Returned are two pairs of images (n, 32, 32, 3) and labels (n, 1), both
+    of uint8, the names of 20 superclasses, and those of 100 classes, five each.
     """
     rng = np.random.default_rng(425)
-    superclass_names = [
-        f"stand-in {pattern} {frequency}"
-        for pattern in PATTERNS
-        for frequency in range(1, 6)
-    ]
-    class_names = [
-        f"{name} {colour}" for name in superclass_names for colour in COLOURS
-    ]
-    return _draw(n_train, rng), _draw(n_test, rng), superclass_names, class_names
+    groups = [f"stand-in {pattern} {n}" for pattern in PATTERNS for n in range(1, 6)]
+    classes = [f"{group} {colour}" for group in groups for colour in COLOURS]
+    return _draw(n_train, rng), _draw(n_test, rng), groups, classes
 
 
 def _draw(n, rng):
     labels = rng.permutation(np.arange(n) % 100).astype(np.uint8)
     images = np.empty((n, 32, 32, 3), np.uint8)
     for start in range(0, n, 1000):
-        chunk = labels[start : start + 1000]
-        images[start : start + len(chunk)] = _patterns(chunk, rng)
+        part = slice(start, start + 1000)
+        images[part] = _patterns(labels[part], rng)
     return images, labels.reshape(-1, 1)
 
 
@@ -58,7 +46,6 @@ def _patterns(labels, rng):
     wave[rings] = np.sin(2 * frequency * np.hypot(u, v))[rings]
     wave[stripes] = np.sin(2 * frequency * u)[stripes]
     light = 0.7 + 0.3 * rng.random((n, 1, 1, 1), np.float32)
-    colour = np.array(list(COLOURS.values()), np.float32)[labels % 5]
+    colour = np.array(RGB, np.float32)[labels % 5, None, None]
     noise = 60 * rng.random((n, 32, 32, 3), np.float32)
-    drawn = light * (wave[..., None] > 0) * colour[:, None, None] + noise
-    return np.minimum(drawn, 255)
+    return np.minimum(light * (wave[..., None] > 0) * colour + noise, 255)

@@ -70,6 +70,33 @@ def clone(tmp_path):
     return tmp_path / "clone"
 
 
+def start(*command, **options):
+    """Start a Python program, whose output and errors can be read line by line."""
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    command = [sys.executable, *map(str, command)]
+    return subprocess.Popen(command, **streams, **options)
+
+
+def run(*command, **options):
+    """Run a Python program; return its exit status, and what it printed."""
+    process = start(*command, **options)
+    said, _ = process.communicate(timeout=600)
+    return process.returncode, said
+
+
+def save_notebook(path, *cells):
+    """Write a notebook of texts, and of code as pairs of a source and its tags."""
+    made = [
+        nbformat.v4.new_markdown_cell(cell)
+        if isinstance(cell, str)
+        else nbformat.v4.new_code_cell(cell[0], metadata={"tags": [*cell[1:]]})
+        for cell in cells
+    ]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    metadata = {"kernelspec": kernel}
+    nbformat.write(nbformat.v4.new_notebook(cells=made, metadata=metadata), path)
+
+
 def load_tool(name):
     """Import a script of tools/ under a name of its own."""
     path = ROOT / "tools" / f"{name}.py"

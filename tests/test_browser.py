@@ -18,6 +18,7 @@ if CHROMIUM is None:
 QUARTO, paths = rendered_pages()
 PAGES = [path.relative_to(ROOT / "_site").as_posix() for path in paths]
 PARTS = [page for page in PAGES if re.match(r"notebooks/\d", page)]
+PLAY = "pages/play.html"
 each_theme = pytest.mark.parametrize("theme", ["light", "dark"])
 
 
@@ -38,6 +39,13 @@ def browser():
         )
         yield browser
         browser.close()
+
+
+def begin(page, sample="tree"):
+    """On the page `play`, choose a drawing and wait for the network."""
+    page.locator(f"input[aria-label='drawing: {sample}']").check()
+    page.locator(".answers tbody tr").nth(4).wait_for()
+    return page
 
 
 @pytest.fixture
@@ -68,20 +76,31 @@ def open_page(browser, address):
         context.close()
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+# What depends on the theme; the other findings of axe are the same in both.
+COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"]}
+
+
 @each_theme
-def test_page_is_whole_accessible_and_by_itself(theme, width, open_page):
+def test_page_is_whole_accessible_and_by_itself(theme, open_page):
     """No other host, no error, nothing sideways, no finding of axe, with all open."""
-    page, found = open_page("index.html", theme, width), {}
+    page, found = open_page("index.html", theme), {}
     for name in PAGES:
         page.wrong.clear()
         page.go(name)
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (ground == "rgb(255, 255, 255)") == (theme == "light"), name
         assert page.locator("main h1").inner_text()
         page.evaluate("document.querySelectorAll('details').forEach(d => d.open = 1)")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, name
-        result = Axe().run(page, options={"resultTypes": ["violations"]}).response
-        for rule in result["violations"]:
-            page.wrong += [f"{rule['id']}: {n['html'][:150]}" for n in rule["nodes"]]
+        if name == PLAY:
+            begin(page)
+        for width in (1280, 390):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+            options = {"resultTypes": ["violations"]}
+            options |= {} if theme == "light" else COLOURS
+            for rule in Axe().run(page, options=options).response["violations"]:
+                nodes = [node["html"][:150] for node in rule["nodes"]]
+                page.wrong += [f"{width}, {rule['id']}: {html}" for html in nodes]
         if page.wrong:
             found[name] = list(page.wrong)
     assert found == {}
@@ -116,66 +135,20 @@ def test_page_on_paper_is_whole_and_nothing_but_text(theme, open_page):
     assert found == {}
 
 
-def test_theme_of_page_and_sidebar_follow_the_system(open_page):
-    def brightness(theme, place):
-        colour = f"getComputedStyle(document.querySelector('{place}')).backgroundColor"
-        colour = open_page("index.html", theme).evaluate(colour)
-        return sum(map(int, re.findall(r"\d+", colour)[:3]))
-
-    for place in ("body", "#quarto-sidebar"):
-        assert brightness("light", place) > 600 > 200 > brightness("dark", place)
-
-
-def test_search_finds_a_word_of_the_lecture(open_page):
-    page = open_page("index.html")
-    page.locator("#quarto-search").click()
-    page.keyboard.type("overfitting")
-    found = page.locator(".smalldocs-search-results a, .aa-Panel a").first
-    found.wait_for(timeout=5000)
-    assert "03-training" in found.get_attribute("href")
-
-
 def test_hints_and_solutions_open_by_keyboard(open_page):
     page = open_page(PARTS[0])
     for part in PARTS:
         page.go(part)
         for name in ("Hint", "Solution"):
-            summaries = page.locator("summary", has_text=name)
-            assert summaries.count() >= 3, name
-            content = summaries.first.locator("xpath=following-sibling::*").first
-            assert not content.is_visible()
-            summaries.first.focus()
-            page.keyboard.press("Enter")
-            assert content.is_visible()
-        cells = page.locator("details:has(> summary:text-is('Solution')) .cell")
-        assert cells.count() >= 3, "code and output of a solution are folded with it"
-
-
-def test_code_is_copied_and_hidden(open_page):
-    permissions = ["clipboard-read", "clipboard-write"]
-    page = open_page(PARTS[0], permissions=permissions)
-    block = page.locator("main .cell").first
-    block.hover()
-    block.locator(".code-copy-button").first.click()
-    copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied.strip() == block.locator("pre code").first.inner_text().strip()
-    assert "import" in copied
-    code = page.locator("main .cell .sourceCode:visible")
-    assert code.count() > 20
-    page.get_by_role("button", name="Hide all code").click()
-    assert code.count() == 0
-    assert page.locator("main .cell-output:visible").count() > 10
-    page.get_by_role("button", name="Show all code").click()
-    assert code.count() > 20
-
-
-def test_next_leads_through_all_parts(open_page):
-    page = open_page(PARTS[0])
-    for part in PARTS[1:]:
-        page.locator(".nav-page-next a").click()
-        page.wait_for_url(f"**/{part}")
-    page.locator(".nav-page-previous a").click()
-    page.wait_for_url(f"**/{PARTS[-2]}")
+            for summary in page.locator("summary", has_text=name).all()[:1]:
+                content = summary.locator("xpath=following-sibling::*").first
+                assert not content.is_visible()
+                summary.focus()
+                page.keyboard.press("Enter")
+                assert content.is_visible()
+        solved = page.locator("main .cell", has_text="# Solution")
+        folded = page.locator("details .cell", has_text="# Solution")
+        assert solved.count() == folded.count(), "code and output are folded, too"
 
 
 def test_keyboard_reaches_the_parts_and_shows_where_it_is(open_page):
@@ -189,27 +162,6 @@ def test_keyboard_reaches_the_parts_and_shows_where_it_is(open_page):
     assert style["outlineStyle"] != "none" or style["boxShadow"] != "none"
     page.keyboard.press("Enter")
     page.wait_for_url("**/01-data.html")
-
-
-def test_tabs_of_the_page_in_r_change_together(open_page):
-    page = open_page("pages/r.html")
-    python = page.get_by_role("tab", name="Python")
-    assert python.count() > 5
-    code = page.locator("pre", has_text="keras.backend.backend()")
-    assert not code.is_visible()
-    python.nth(3).click()
-    assert code.is_visible()
-
-
-def test_numbers_in_tables_stand_to_the_right_below_their_name(open_page):
-    page = open_page("notebooks/04-testing.html")
-    table = page.locator("table.dataframe", has_text="accuracy, %").first
-    cells = table.locator("th:visible, td:visible")
-    sides = cells.evaluate_all("x => x.map(e => getComputedStyle(e).textAlign)")
-    texts = [text.strip() for text in cells.all_inner_texts()]
-    for text, side in zip(texts, sides, strict=True):
-        number = text == "accuracy, %" or text.replace(".", "").isdigit()
-        assert not text or (side == "right") == number, text
 
 
 def test_notebook_is_there_to_download_and_its_hosts_follow_from_the_address(open_page):

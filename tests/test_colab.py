@@ -1,24 +1,20 @@
 """The first cell for Google Colab."""
 
 import os
-import subprocess
-import sys
 
 import nbformat
 import pytest
-from conftest import NOTEBOOKS, load_tool
-from nbclient import NotebookClient
+from conftest import NOTEBOOKS, load_tool, run
 
 colab = load_tool("colab")
 
 
 def test_cell_comes_and_goes_with_the_address_and_leaves_the_rest():
     for path in (path for path in NOTEBOOKS if path.stem != "lecture-in-r"):
-        committed = nbformat.read(path, as_version=4)
-        text = nbformat.writes(committed)
-        ours = nbformat.writes(colab.with_cell(committed, colab.address()))
-        assert text == ours, "run tools/colab.py"
-        once = colab.with_cell(nbformat.reads(text, 4), "https://example.org/some")
+        text = nbformat.writes(nbformat.read(path, as_version=4))
+        ours = colab.with_cell(nbformat.reads(text, 4), colab.address())
+        assert text == nbformat.writes(ours), "run tools/colab.py"
+        once = colab.with_cell(ours, "https://example.org/some")
         twice = colab.with_cell(once, "https://example.org/x")
         first, second = [c for c in twice.cells if c.cell_type == "code"][:2]
         assert 'address = "https://example.org/x"' in first.source
@@ -26,31 +22,22 @@ def test_cell_comes_and_goes_with_the_address_and_leaves_the_rest():
         assert nbformat.writes(colab.with_cell(twice, colab.address())) == text
 
 
-def test_cell_does_nothing_elsewhere(tmp_path):
-    program = "import os, sys; before = os.getcwd(), list(sys.path)\n"
-    program += colab.source("https://example.org/some/where")
-    program += "\nassert (os.getcwd(), sys.path) == before"
-    home = {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}
-    command = [sys.executable, "-c", program]
-    subprocess.run(command, env={**os.environ, **home}, cwd=tmp_path, check=True)
-    assert not list(tmp_path.iterdir())
-
-
 @pytest.mark.skipif(os.name != "posix", reason="Colab runs on Linux")
-def test_notebook_alone_runs_on_colab(clone, tmp_path, monkeypatch):
-    for folder in ("content", "home", "colab"):
+def test_cell_brings_the_lecture_to_colab_and_does_nothing_elsewhere(clone, tmp_path):
+    for folder in ("home", "content"):
         (tmp_path / folder).mkdir()
-    colab_is_there = "import sys; sys.modules['google.colab'] = sys"
-    (tmp_path / "colab" / "sitecustomize.py").write_text(colab_is_there)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "colab"))
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("CIFAR100_STAND_IN", "always")
-    notebook = nbformat.read(clone / "notebooks" / "02-model.ipynb", as_version=4)
-    notebook = colab.with_cell(notebook, clone.as_uri())
-    where = nbformat.v4.new_code_cell("import helpers; print(helpers.__file__)")
-    notebook.cells.append(where)
-    folder = {"metadata": {"path": tmp_path / "content"}}
-    NotebookClient(notebook, resources=folder, kernel_name="python3").execute()
-    found = where.outputs[0].text.strip()
-    assert found == str(tmp_path / "home/lecture/helpers/__init__.py")
+    where = {
+        "cwd": tmp_path / "content",
+        "env": os.environ | {"HOME": tmp_path / "home"},
+    }
+    cell = f"\n{colab.source(clone.as_uri())}\n"
+    before = "import os, sys; before = os.getcwd(), list(sys.path)"
+    program = f"{before}{cell}assert (os.getcwd(), sys.path) == before"
+    assert run("-c", program, **where) == (0, "")
+    assert not list((tmp_path / "home").iterdir())
+    there = "import sys; sys.modules['google.colab'] = sys"
+    _, said = run(
+        "-c", f"{there}{cell}import helpers; print(helpers.__file__)", **where
+    )
+    assert said.strip() == str(tmp_path / "home/lecture/helpers/__init__.py")
     assert not list((tmp_path / "content").iterdir())

@@ -1,6 +1,5 @@
 """The data: right, or one sentence, whatever the network and the cache are like."""
 
-import gzip
 import hashlib
 import io
 import os
@@ -8,7 +7,6 @@ import pickle
 import re
 import shutil
 import socket
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -18,7 +16,7 @@ from pathlib import Path
 import loopback
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, run
 from loopback import stalled, status, whole
 
 from helpers import DataError, NoDataError, data, load_cifar100
@@ -34,12 +32,12 @@ def sha256(content):
 def tar(members):
     """Return a compressed archive of names and their contents."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
+    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
         for name, content in members.items():
             member = tarfile.TarInfo(name)
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
-    return gzip.compress(buffer.getvalue(), 1)
+    return buffer.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +47,7 @@ def rows():
     rows = {}
     for name, records in (("train.bin", 1500), ("test.bin", 300)):
         rows[name] = rng.integers(0, 256, (records, RECORD_BYTES), np.uint8)
-        rows[name][:, 0] %= 20
-        rows[name][:, 1] %= 100
+        rows[name][:, :2] %= 20
     return rows
 
 
@@ -162,13 +159,10 @@ def test_other_content_is_refused(small, rows, tmp_path):
     """Another length, or one changed byte, at any place."""
     path = put(tmp_path / "named", rows) / "test.bin"
     right = rows["test.bin"].tobytes()
-    rng = np.random.default_rng(2)
-    others = [right[:length] for length in rng.integers(0, len(right), 20)]
-    others += [right[:-1], right[:-RECORD_BYTES], right + b"x", right + right, b""]
-    for place in rng.integers(0, len(right), 20):
-        content = bytearray(right)
-        content[place] ^= rng.integers(1, 256)
-        others.append(content)
+    others = [right[:-1], right[:-RECORD_BYTES], right + b"x", right + right, b""]
+    for place in np.random.default_rng(2).integers(0, len(right), 20):
+        changed = bytes([right[place] ^ 1])
+        others += [right[:place], right[:place] + changed + right[place + 1 :]]
     for content in others:
         path.write_bytes(content)
         with pytest.raises(DataError, match=r"test\.bin: it is damaged, incomplete or"):
@@ -198,10 +192,15 @@ def test_stand_in_says_so(no_data, caplog):
     for name in [*cifar.class_names, *cifar.superclass_names]:
         assert name.startswith("stand-in ")
     assert (np.bincount(cifar.superclass_of) == 5).all()
-    for (images, labels), n in ((cifar.train, 50_000), (cifar.test, 10_000)):
+    again = load_cifar100()
+    for part, n in (("train", 50_000), ("test", 10_000)):
+        images, labels = getattr(cifar, part)
         assert images.shape == (n, 32, 32, 3) and images.dtype == np.uint8
         assert labels.shape == (n, 1) and labels.dtype == np.uint8
         assert (np.bincount(labels.ravel()) == n // 100).all()
+        assert (getattr(again, part)[0] == images).all()
+    both = np.concatenate([cifar.train[0][:500], cifar.test[0][:500]])
+    assert len(np.unique(both, axis=0)) == 1000
 
 
 def test_stand_in_can_be_forbidden_or_asked_for(kept, monkeypatch, caplog):
@@ -228,13 +227,9 @@ def test_download_once_then_from_the_cache(server, mirrors, archive, loads, smal
 
 
 def test_faulty_mirror_leads_to_the_next(server, mirrors, archive, loads, small):
-    circle = server.mirror("circle", status(302, Location="/circle"))
     faults = {
         "404": status(404),
-        "503": status(503),
-        "redirects": status(302, Location=circle),
         "No connection adapters": status(302, Location="file:///etc/passwd"),
-        "label": status(302, Location="http://" + 70 * "x" + "/"),
         "many": status(200, Content_Length="many"),
         "does not match": whole(b"<html>Please log in</html>"),
         "known hash": whole(archive[:-9] + b"x" + archive[-8:]),
@@ -265,15 +260,17 @@ def test_cut_connection_goes_on_where_it_was(server, mirrors, archive, loads, sm
 def test_next_mirror_and_next_call_go_on_where_it_was(
     server, mirrors, archive, loads, small
 ):
-    for others in ([whole(archive)], []):
-        mirrors([whole(archive, share=0.5), status(404)], *others)
-        if not others:
-            with pytest.raises(NoDataError):
-                load_cifar100()
-            mirrors(whole(archive))
-        loads()
-        assert server.requests[-1][1] > 0
-        shutil.rmtree(small)
+    half = [whole(archive, share=0.5), status(404)]
+    mirrors([*half], whole(archive))
+    loads()
+    assert server.requests[-1][1] > 0
+    shutil.rmtree(small)
+    mirrors([*half])
+    with pytest.raises(NoDataError):
+        load_cifar100()
+    mirrors(whole(archive))
+    loads()
+    assert server.requests[-1][1] > 0
 
 
 def test_rest_of_another_file_is_not_used(server, mirrors, archive, loads, small):
@@ -290,8 +287,8 @@ def test_rest_of_another_file_is_not_used(server, mirrors, archive, loads, small
 def test_server_is_left_without_progress_but_not_for_being_slow(
     server, mirrors, archive, loads, small, monkeypatch
 ):
-    monkeypatch.setattr(data, "TIMEOUT", 0.4)
-    mirrors(whole(archive, pauses=15, pause=0.1), status(404))
+    monkeypatch.setattr(data, "TIMEOUT", 0.5)
+    mirrors(whole(archive, pauses=15), status(404))
     assert loads() == []
     shutil.rmtree(small)
     mirrors(stalled(b""), stalled(archive), whole(archive))
@@ -320,8 +317,7 @@ def test_damaged_cache_is_said_and_mended(kept, rows, mirrors, archive, loads, c
     mirrors(whole(archive))
     for name in rows:
         right = rows[name].tobytes()
-        flipped = right[:5000] + bytes([right[5000] ^ 1]) + right[5001:]
-        for content in (flipped, right[:-1], b""):
+        for content in (right[::-1], right[:-1], b""):
             (kept / name).write_bytes(content)
             (line,) = loads()
             assert line.startswith(f"{kept / name}: it is damaged")
@@ -431,27 +427,17 @@ def test_memory_is_at_most_1_3_times_the_arrays(small, monkeypatch):
 def test_command_and_import(tmp_path):
     heavy = "{'pooch', 'requests', 'filelock', 'tensorflow'}"
     program = f"import sys, helpers.data; print({heavy} & set(sys.modules))"
-    assert b"set()" in subprocess.check_output([sys.executable, "-c", program])
-    result = subprocess.run(
-        [sys.executable, "-m", "helpers.data", "--download"],
-        env={**os.environ, "CIFAR100_DIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 1 and result.stdout == ""
-    assert result.stderr.startswith(f"{tmp_path} is neither a folder with train.bin")
-    assert result.stderr.count("\n") == 1
+    assert run("-c", program) == (0, "set()\n")
+    environment = os.environ | {"CIFAR100_DIR": tmp_path}
+    status, said = run("-m", "helpers.data", "--download", env=environment)
+    assert status == 1 and said.count("\n") == 1
+    assert said.startswith(f"{tmp_path} is neither a folder with train.bin")
 
 
 def test_real_data_is_what_is_published(real_data):
-    (x_train, y_train), (x_test, y_test) = real_data[:2]
-    assert y_train[:5, 0].tolist() == [19, 29, 0, 11, 1]
-    assert y_test[:5, 0].tolist() == [49, 33, 72, 51, 71]
-    for images, means in (
-        (x_train, [0.50708, 0.48655, 0.44092]),
-        (x_test, [0.50880, 0.48739, 0.44194]),
-    ):
-        assert images.mean(axis=(0, 1, 2)) / 255 == pytest.approx(means, abs=1e-5)
+    means = real_data.train[0].mean(axis=(0, 1, 2)) / 255
+    assert means == pytest.approx([0.50708, 0.48655, 0.44092], abs=1e-5)
+    assert real_data.train[1][:5, 0].tolist() == [19, 29, 0, 11, 1]
     assert real_data.class_names[19] == "cattle"
     rows = np.fromfile(data_folder(download=False) / "test.bin", np.uint8)
     rows = rows.reshape(FILES["test.bin"][0], RECORD_BYTES)

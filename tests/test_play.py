@@ -10,7 +10,7 @@ import pytest
 import test_browser
 from conftest import ROOT, load_tool
 from PIL import Image, ImageOps
-from test_browser import Axe, each_theme
+from test_browser import PLAY, begin
 
 from helpers import load_run, quiet_start, run_cells
 
@@ -20,7 +20,7 @@ with quiet_start():
 
 address, browser = test_browser.address, test_browser.browser  # fixtures
 open_page = test_browser.open_page
-PLAY, NETWORK = "pages/play.html", ROOT / "_site" / "pages" / "play" / "network"
+NETWORK = ROOT / "_site" / "pages" / "play" / "network"
 if not NETWORK.exists():
     reason = "the site is not rendered: the page `play` is not tested"
     pytest.skip(reason, allow_module_level=True)
@@ -61,13 +61,6 @@ def said(page, act):
     act()
     page.wait_for_function(SETTLED, arg=before)
     return page.locator("#play > .said").inner_text()
-
-
-def begin(page, sample="tree"):
-    """Choose a drawing and wait for the network."""
-    page.locator(f"input[aria-label='drawing: {sample}']").check()
-    page.locator(".answers tbody tr").nth(4).wait_for()
-    return page
 
 
 def pixels(page):
@@ -229,15 +222,6 @@ def test_convolution_is_that_of_keras(open_page):
     assert (
         "".join(touch.locator("table").nth(1).locator("td").all_inner_texts()[1:]) == ""
     )
-
-
-@each_theme
-@pytest.mark.parametrize("width", [1280, 390])
-def test_page_at_work_is_axe_clean_and_fits(theme, width, open_page):
-    page = begin(open_page(PLAY, theme, width))
-    found = Axe().run(page, context="main").response["violations"]
-    assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found] == []
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_it_needs_no_other_host_and_no_connection_later(open_page):

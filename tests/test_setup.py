@@ -60,12 +60,24 @@ def test_full_disk_is_one_sentence(setup, monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_long_path_on_windows_is_one_sentence(setup, monkeypatch, tmp_path):
+    monkeypatch.setattr(setup, "WINDOWS", True)
+    monkeypatch.setattr(setup, "ROOT", tmp_path / ("x" * 72))
+    for setting in (None, "LongPathsEnabled    REG_DWORD    0x0"):
+        monkeypatch.setattr(setup, "output", lambda *_, said=setting: said)
+        with pytest.raises(SystemExit, match="characters, expected at most 71; enable"):
+            setup.main()
+    monkeypatch.setattr(setup, "output", lambda *_: "LongPathsEnabled REG_DWORD 0x1")
+    setup.check_path()
+
+
 def test_failing_command_is_one_sentence(setup):
     for message, sentence in {
         "OSError: [Errno 28] No space left on device": "the disk is full",
         "NewConnectionError: failed to resolve": "could not be downloaded",
         "No matching distribution found for x": "pip found no fitting package",
         "The environment was not created: ensurepip is not": "apt install",
+        "HINT: Windows Long Path support": "a path is too long; enable long paths",
         "THESE PACKAGES DO NOT MATCH THE HASHES": "the messages are in",
     }.items():
         setup.LOG.write_text("")

@@ -69,12 +69,27 @@ def train(job, execute=run_python):
                 " versions or of another machine, expected these: delete that folder to"
                 " start again, or restore them to go on."
             )
+        mend(state)
         if state.exists():
             kept["resumed"].append(json.loads(state.read_text())["epoch"])
             print(f"{job.folder}: going on after epoch {kept['resumed'][-1]}")
         write(note, json.dumps(kept))
         record = run_program(job, partial, kept["resumed"], execute)
         write(partial / "run.json", json.dumps(record, indent=2) + "\n")
+
+
+def mend(state):
+    """Undo a backup of Keras that was killed after its weights and before its epoch."""
+    weights = state.with_name("latest.weights.h5")
+    if not weights.exists():
+        return
+    whole = state.exists() and state.stat().st_size > 0
+    if not whole or state.stat().st_mtime_ns < weights.stat().st_mtime_ns:
+        for path in (weights, state):
+            path.unlink(missing_ok=True)
+            before = path.with_name(f"{path.name}.bkp")
+            if before.exists():
+                shutil.copy(before, path)
 
 
 def run_program(job, partial, resumed, execute):

@@ -21,16 +21,24 @@ WINDOWS = sys.platform == "win32"
 FITTING = [(3, minor) for minor in (13, 12, 11, 10)]  # TensorFlow has releases for them
 # What nobody needs of the packages: TensorFlow's headers for C++ are a fifth of .venv.
 UNUSED = ("tensorflow/include", "pandas/tests")
+# Windows takes paths of 259 characters where long ones are not enabled; the longest of
+# TensorFlow 2.21 below site-packages has 163.
+LONGEST = 259 - len("\\.venv\\Lib\\site-packages\\") - 163
+LONG_PATHS = (
+    "enable long paths in Windows (learn.microsoft.com: Maximum Path Length Limitation)"
+    " or move the folder to a shorter path, and run it again."
+)
 # Importing once compiles what the notebooks need, and shows whether it starts here.
 IMPORTS = "IPython, ipykernel.kernelapp, jupyterlab.labapp, keras, seaborn"
 CAUSES = {  # what pip says, and what that means
+    "Long Path support": "a path is too long; " + LONG_PATHS,
     "No space left|Disk quota": f"the disk is full; make {NEEDED_GB} GB free and run it"
     " again.",
     "[Cc]onnection|timed out|resolve": "the packages could not be downloaded; check the"
     " network (or the proxy) and run it again, it goes on where it was.",
     "No matching distribution": "pip found no fitting package: either this system has"
-    " none (Intel Macs have no TensorFlow), or the package index is out of reach; see"
-    " .venv/setup.log.",
+    " none (TensorFlow has none for Intel Macs and Windows on ARM), or the package"
+    " index is out of reach; see .venv/setup.log.",
     "ensurepip": "Python's venv module is not complete; install it (on Debian: apt"
     " install python3-venv) and run it again.",
     "": "it failed; the messages are in .venv/setup.log.",
@@ -87,6 +95,18 @@ def usable(python):
     return same and output(str(python), "-c", "") is not None
 
 
+def check_path():
+    """Stop where Windows cannot read what would be written below this folder."""
+    key = r"HKLM\SYSTEM\CurrentControlSet\Control\FileSystem"
+    setting = output("reg", "query", key, "/v", "LongPathsEnabled")  # "... 0x1" if so
+    length = len(str(ROOT))
+    if length > LONGEST and "0x1" not in str(setting):
+        stop(
+            f"the path of this folder has {length} characters, expected at most"
+            f" {LONGEST}; {LONG_PATHS}"
+        )
+
+
 def main(dev=False):
     if sys.version_info[:2] not in FITTING:
         fitting = another_python()
@@ -95,8 +115,10 @@ def main(dev=False):
             sys.exit(subprocess.call([fitting, __file__, *["dev"] * dev]))
         stop(
             f"this is Python {VERSION}, expected 3.10 to 3.13; none of these was found,"
-            " nor uv, which could bring one; install one of them and run it again."
+            " or brought by uv; install one of them, or uv, and run it again."
         )
+    if WINDOWS:
+        check_path()
     python = VENV / ("Scripts" if WINDOWS else "bin") / "python"
     made = usable(python)
     if VENV.exists() and not made:

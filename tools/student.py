@@ -92,15 +92,18 @@ def makefile(text):
     def kept(rule):
         return rule[0] if rule[1] in COMMANDS else ""
 
+    text = re.sub(r"(\.PHONY:) help.*", rf"\1 {' '.join(COMMANDS)}", text)
     return re.sub(r"^([a-z]+): .*\n(?:\t.*\n)+\n", kept, text, flags=re.M)
 
 
 def main():
-    shutil.rmtree(STUDENT, ignore_errors=True)
     notebooks = [
         (path, without_answers(nbformat.read(path, as_version=4), path.stem))
         for path in ROOT.glob("notebooks/*.ipynb")
     ]
+    for old in STUDENT.glob("*"):
+        if old.name != ".git":  # it may be a repository by now
+            shutil.rmtree(old) if old.is_dir() else old.unlink()
     for folder in FOLDERS:
         left_out = shutil.ignore_patterns(*JUNK, *TEACHING, *TOOLS)
         shutil.copytree(ROOT / folder, STUDENT / folder, ignore=left_out)

@@ -34,16 +34,21 @@ def guarded(folder, stand_in):
     }
 
 
+def comparison(mode, path="notebooks"):
+    """Return the command that compares notebooks with their stored outputs."""
+    sanitize = f"--nbval-sanitize-with={ROOT / 'tests' / 'nbval.cfg'}"
+    return [*PYTEST, path, mode, "--nbval-current-env", sanitize]
+
+
 def compare(mode, stand_in):
     """Run nbval over the notebooks in Python, guarded; return its exit status.
 
     The one in R is compared by tests/test_r.py, where R is at hand.
     """
-    command = [*PYTEST, "notebooks", mode, "--nbval-current-env"]
-    command += ["--ignore=notebooks/lecture-in-r.ipynb"]
-    command += ["--nbval-sanitize-with=tests/nbval.cfg"]
     with tempfile.TemporaryDirectory() as folder:
-        return subprocess.call(command, cwd=ROOT, env=guarded(folder, stand_in))
+        environment = guarded(folder, stand_in)
+        command = [*comparison(mode), "--ignore=notebooks/lecture-in-r.ipynb"]
+        return subprocess.call(command, cwd=ROOT, env=environment)
 
 
 def main():
