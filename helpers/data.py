@@ -2,6 +2,7 @@
 
 import contextlib
 import hashlib
+import json
 import logging
 import os
 import sys
@@ -35,28 +36,8 @@ NOWHERE = (
     f"CIFAR-100 is not on this machine: download {MIRRORS[1]}/{ARCHIVE} in a browser"
     f" and put it into {CACHE}, or set CIFAR100_DIR to where it is."
 )
-SUPERCLASSES = {  # and classes, from https://www.cs.toronto.edu/~kriz/cifar.html
-    "aquatic_mammals": "beaver dolphin otter seal whale",
-    "fish": "aquarium_fish flatfish ray shark trout",
-    "flowers": "orchid poppy rose sunflower tulip",
-    "food_containers": "bottle bowl can cup plate",
-    "fruit_and_vegetables": "apple mushroom orange pear sweet_pepper",
-    "household_electrical_devices": "clock keyboard lamp telephone television",
-    "household_furniture": "bed chair couch table wardrobe",
-    "insects": "bee beetle butterfly caterpillar cockroach",
-    "large_carnivores": "bear leopard lion tiger wolf",
-    "large_man-made_outdoor_things": "bridge castle house road skyscraper",
-    "large_natural_outdoor_scenes": "cloud forest mountain plain sea",
-    "large_omnivores_and_herbivores": "camel cattle chimpanzee elephant kangaroo",
-    "medium_mammals": "fox porcupine possum raccoon skunk",
-    "non-insect_invertebrates": "crab lobster snail spider worm",
-    "people": "baby boy girl man woman",
-    "reptiles": "crocodile dinosaur lizard snake turtle",
-    "small_mammals": "hamster mouse rabbit shrew squirrel",
-    "trees": "maple_tree oak_tree palm_tree pine_tree willow_tree",
-    "vehicles_1": "bicycle bus motorcycle pickup_truck train",
-    "vehicles_2": "lawn_mower rocket streetcar tank tractor",
-}
+# Names and classes, from https://www.cs.toronto.edu/~kriz/cifar.html
+SUPERCLASSES = json.loads(Path(__file__).with_name("superclasses.json").read_text())
 
 
 class DataError(Exception):
@@ -67,15 +48,25 @@ class NoDataError(DataError):
     """CIFAR-100 is not on this machine, and could not be brought there."""
 
 
-class Cifar100(NamedTuple):
-    """CIFAR-100, or its stand-in, in memory; all arrays are of uint8, images RGB."""
+class Dataset(NamedTuple):
+    """Images with labels, in memory, and what they are; all arrays are of uint8."""
 
-    train: tuple[np.ndarray, np.ndarray]  # images (50000, 32, 32, 3), labels (50000, 1)
-    test: tuple[np.ndarray, np.ndarray]  # images (10000, 32, 32, 3), labels (10000, 1)
-    class_names: list[str]  # 100, in the order of the labels
-    superclass_names: list[str]  # 20
-    superclass_of: np.ndarray  # (100,): the superclass of each class
-    name: str  # "CIFAR-100" or "stand-in data"
+    train: tuple[np.ndarray, np.ndarray]  # images (n, height, width, channels), (n, 1)
+    test: tuple[np.ndarray, np.ndarray]  # the same for other images
+    class_names: list[str]  # in the order of the labels
+    superclass_names: list[str]  # the same as class_names where there are none
+    superclass_of: np.ndarray  # (classes,): the superclass of each class
+    name: str  # such as "CIFAR-100" or "stand-in data"
+
+    @property
+    def image_shape(self):
+        """Return height, width and channels of an image."""
+        return self.train[0].shape[1:]
+
+    @property
+    def num_classes(self):
+        """Return the number of classes."""
+        return len(self.class_names)
 
 
 def load_cifar100(source=None, *, download=True):
@@ -92,7 +83,7 @@ def load_cifar100(source=None, *, download=True):
 
     Returns
     -------
-    Cifar100
+    Dataset
         The arrays that ``keras.datasets.cifar100.load_data()`` returns, and the names.
         A drawn stand-in takes their place where they are not to be had, unless
         ``CIFAR100_STAND_IN`` is "never"; if that is "always", it comes at once.
@@ -115,7 +106,10 @@ def load_cifar100(source=None, *, download=True):
             log.warning("%s A drawn stand-in takes its place.", error)
     train, test, groups, names = draw_stand_in(*(n for n, _ in FILES.values()))
     superclass_of = np.arange(100, dtype=np.uint8) // 5
-    return Cifar100(train, test, names, groups, superclass_of, "stand-in data")
+    return Dataset(train, test, names, groups, superclass_of, "stand-in data")
+
+
+load_data = load_cifar100  # what the lecture is about: another data set goes here
 
 
 def data_folder(source=None, *, download=True):
@@ -137,7 +131,7 @@ def _load(source, download):
     groups = sorted(SUPERCLASSES)
     number = {c: k for k, g in enumerate(groups) for c in SUPERCLASSES[g].split()}
     of = np.array([number[c] for c in sorted(number)], np.uint8)
-    return folder, Cifar100(train, test, sorted(number), groups, of, "CIFAR-100")
+    return folder, Dataset(train, test, sorted(number), groups, of, "CIFAR-100")
 
 
 def _find(source):

@@ -84,7 +84,7 @@ def compare(page, model, images):
 
 
 def test_page_computes_what_keras_does(real_data, open_page):
-    model = run_cells("02-model.ipynb", "network")["build_model"]()
+    model = run_cells("02-model.ipynb", "network")["build_model"](real_data)
     model.load_weights(load_run("baseline").weights)
     compare(begin(open_page(PLAY)), model, real_data.test[0][20:220].astype("float32"))
 

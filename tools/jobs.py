@@ -48,7 +48,9 @@ def compared(tag, build, train):
     """Return the program of one of notebook 3's comparisons, by its functions."""
     network = cell_sources("02-model.ipynb", "network")
     cells = cell_sources("03-training.ipynb", "data", tag)
-    call = f"keras.utils.set_random_seed(SEED)\nmodel = {build}()\nhistory = {train}"
+    call = (
+        f"keras.utils.set_random_seed(SEED)\nmodel = {build}(data)\nhistory = {train}"
+    )
     return program_of(*network, *cells, call)
 
 

@@ -27,8 +27,7 @@ from filelock import FileLock, Timeout
 from jobs import SEED, Job, jobs, sha256
 from provenance import machine, provenance, versions
 
-from helpers import DataError, load_cifar100, quiet_start
-from helpers.data import FILES
+from helpers import DataError, load_data, quiet_start
 from helpers.notebooks import run_cells, train_without_pauses
 from helpers.runs import RUNS
 
@@ -124,7 +123,7 @@ def run_program(job, partial, resumed, execute):
     write(path, history.to_csv(index=False, float_format="%.6g"))
     if job.weights:
         # A model that was not compiled saves its weights without the optimizer's state.
-        bare = names["build_model"]()
+        bare = keras.models.clone_model(model)
         bare.set_weights(model.get_weights())
         bare.save_weights(partial / "model.weights.h5")
     files = ["history.csv", "model.weights.h5"][: 1 + job.weights]
@@ -142,7 +141,7 @@ def run_program(job, partial, resumed, execute):
         "finished": datetime.date.today().isoformat(),
         **begun,
         "versions": {**begun["versions"], **names.get("versions", {})},
-        "data_sha256": {name: digest for name, (_, digest) in FILES.items()},
+        "data_sha256": data_sha256(load_data(download=False)),
         "files_sha256": {file: sha256((partial / file).read_bytes()) for file in files},
     }
 
@@ -154,7 +153,7 @@ class Clock(keras.callbacks.Callback):
         super().__init__()
         self.job = job
         if job.tested != "never":
-            self.x_test, self.y_test = load_cifar100().test
+            self.x_test, self.y_test = load_data().test
         self.matrix_products = [matrix_product_speed()] if job.timed else []
 
     def on_train_begin(self, logs=None):
@@ -211,6 +210,12 @@ def watch_fit():
 
     keras.Model.fit = watched
     return given
+
+
+def data_sha256(data):
+    """Return hashes of the images and labels that were loaded."""
+    parts = {"train": data.train, "test": data.test}
+    return {k: sha256(b"".join(a.tobytes() for a in p)) for k, p in parts.items()}
 
 
 def facts_of(model, given):
@@ -393,7 +398,7 @@ def state():
     """Return what all workers must have in common."""
     table = "".join(job.program for job in jobs())
     try:
-        load_cifar100(download=False)
+        load_data(download=False)
         data = "at hand"
     except DataError:
         data = "missing"
@@ -406,7 +411,7 @@ def record(wanted):
     print(f"{len(wanted) - len(missing)} of {len(wanted)} are recorded already.")
     if not missing:
         return 0
-    load_cifar100()
+    load_data()
     failed, started, done = 0, time.time(), itertools.count(1)
     local = {"n_workers": 1, "threads_per_worker": 1, "processes": False}
     local["dashboard_address"] = "127.0.0.1:0"
