@@ -50,24 +50,30 @@ def git_environment():
 @pytest.fixture
 def clone(tmp_path):
     """The repository as it stands, in a folder of its own, all committed."""
-    git = ["git", "-c", "user.name=x", "-c", "user.email=x@example.org"]
-    own = git_environment()
+
+    def git(folder, *command):
+        command = [
+            "git",
+            "-c",
+            "user.name=x",
+            "-c",
+            "user.email=x@example.org",
+            *command,
+        ]
+        return subprocess.check_output(command, cwd=folder, env=git_environment())
+
     try:
-        listed = subprocess.check_output(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            cwd=ROOT,
-            env=own,
-            text=True,
-        )
+        listed = git(ROOT, "ls-files", "-z", "-c", "-o", "--exclude-standard")
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("git is not at hand")
-    for name in filter(None, listed.split("\0")):
+    clone = tmp_path / "clone"
+    for name in filter(None, listed.decode().split("\0")):
         if (ROOT / name).exists():
-            (tmp_path / "clone" / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, tmp_path / "clone" / name)
+            (clone / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, clone / name)
     for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "All"]):
-        subprocess.run([*git, *command], cwd=tmp_path / "clone", env=own, check=True)
-    return tmp_path / "clone"
+        git(clone, *command)
+    return clone
 
 
 def start(*command, **options):

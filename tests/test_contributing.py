@@ -2,27 +2,22 @@
 
 import os
 import re
-import subprocess
 import sys
 
 import nbformat
 import pytest
 import yaml
-from conftest import ROOT, git_environment
+from conftest import ROOT, git_environment, run
 
 
 @pytest.mark.skipif(os.name != "posix", reason="the hooks name the programs of POSIX")
 def test_hooks_stop_what_is_wrong_and_nothing_else(clone):
     (clone / ".venv").symlink_to(sys.prefix)
-    home = {"PRE_COMMIT_HOME": str(clone.parent / "pre-commit")}
+    own = git_environment() | {"PRE_COMMIT_HOME": clone.parent / "pre-commit"}
 
     def failed():
-        command = [".venv/bin/pre-commit", "run", "--all-files"]
-        environment = git_environment() | home
-        result = subprocess.run(
-            command, cwd=clone, env=environment, capture_output=True, text=True
-        )
-        return re.findall(r"^(\w+).*\.\.Failed$", result.stdout, re.M)
+        _, said = run("-m", "pre_commit", "run", "--all-files", cwd=clone, env=own)
+        return re.findall(r"^(\w+).*\.\.Failed$", said, re.M)
 
     assert failed() == []
     path = clone / "notebooks" / "01-data.ipynb"

@@ -5,12 +5,10 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 
-import nbformat
 import pytest
-from conftest import ROOT, load_tool
+from conftest import ROOT, load_tool, save_notebook, start
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs POSIX's signals")
 
@@ -21,13 +19,11 @@ def wait_for(path):
             time.sleep(0.1)
 
 
-def start(*command, **options):
-    """Start a script as a shell starts one in the foreground."""
-    interruptible = signal.SIGINT, signal.default_int_handler
-    options = {"preexec_fn": lambda: signal.signal(*interruptible), **options}
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    command = [sys.executable, *map(str, command)]
-    return subprocess.Popen(command, text=True, **streams, **options)
+# As a shell starts a program in the foreground.
+FOREGROUND = {
+    "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    "start_new_session": True,
+}
 
 
 @pytest.fixture
@@ -35,9 +31,8 @@ def execute(tmp_path):
     """Execute a notebook of such cells, and see that it is left as it was."""
     path = tmp_path / "some.ipynb"
 
-    def execute(*sources, during=lambda process: None, **options):
-        cells = [nbformat.v4.new_code_cell(source) for source in sources]
-        nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    def execute(*sources, during=lambda process: None, options=FOREGROUND):
+        save_notebook(path, *((source,) for source in sources))
         content = path.read_bytes()
         process = start(ROOT / "tools" / "execute.py", path, **options)
         during(process)
@@ -73,7 +68,7 @@ def test_full_disk_while_a_notebook_is_written(execute):
     resource = pytest.importorskip("resource")
     limit = resource.RLIMIT_FSIZE, (50_000, 50_000)
     room = {"preexec_fn": lambda: resource.setrlimit(*limit)}
-    said = execute("print('x' * 100_000)", **room)
+    said = execute("print('x' * 100_000)", options=room)
     assert said.startswith("[Errno 27] File too large")
 
 
@@ -93,7 +88,7 @@ def test_interrupted_rendering_leaves_a_clean_tree(clone, tmp_path):
         echo x > '{tmp_path}/pid'; exec sleep 600"""
     environment = fake_quarto(tmp_path / "bin", script)
     render = clone / "tools" / "render.py"
-    process = start(render, cwd=clone, env=environment, start_new_session=True)
+    process = start(render, cwd=clone, env=environment, **FOREGROUND)
     wait_for(tmp_path / "pid")
     os.killpg(process.pid, signal.SIGINT)
     said, _ = process.communicate(timeout=60)
@@ -107,12 +102,12 @@ def test_interrupted_or_failed_setup_does_not_pass_for_a_whole_one(tmp_path):
     shutil.copy(ROOT / "tools" / "setup.py", script)
     package = f"no-such-package==1.0 --hash=sha256:{'0' * 64}\n"
     (tmp_path / "requirements.lock").write_text(package)
-    environment = os.environ | {"PIP_CONFIG_FILE": os.devnull, "PIP_RETRIES": "1"}
-    environment |= {"PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": "", "NO_PROXY": "*"}
+    own = {"PIP_CONFIG_FILE": os.devnull, "PIP_RETRIES": "1", "NO_PROXY": "*"}
+    own |= {"PIP_EXTRA_INDEX_URL": "", "PIP_FIND_LINKS": ""}
 
     def set_up(port):
-        environment["PIP_INDEX_URL"] = f"http://127.0.0.1:{port}/"
-        return start(script, env=environment, start_new_session=True)
+        index = {"PIP_INDEX_URL": f"http://127.0.0.1:{port}/"}
+        return start(script, env=os.environ | own | index, **FOREGROUND)
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
         process = set_up(silent.getsockname()[1])

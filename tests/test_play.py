@@ -1,5 +1,6 @@
 """The page `play` and the convolution to touch, in headless Chromium, next to Keras."""
 
+import contextlib
 import io
 import itertools
 import json
@@ -63,6 +64,15 @@ def said(page, act):
     return page.locator("#play > .said").inner_text()
 
 
+@contextlib.contextmanager
+def changes(page, place):
+    """Wait until another text stands in that place of the page than before."""
+    before = page.locator(place).first.inner_text()
+    yield
+    another = "([place, said]) => document.querySelector(place).innerText !== said"
+    page.wait_for_function(another, arg=[place, before], timeout=10_000)
+
+
 def pixels(page):
     return np.reshape(page.evaluate("Array.from(play.pixels)"), (1, 32, 32, 3))
 
@@ -76,11 +86,7 @@ def compare(page, model, images):
         assert shapes == [list(x.shape[1:]) for x in wanted]
     means = np.transpose([x.reshape(len(images), -1).mean(axis=1) for x in wanted])
     assert np.allclose([f[1] for f in found], means, 1e-2, 1e-3)
-    got = np.array([f[2] for f in found])
-    assert abs(wanted[-1] - got).max() < 1e-3
-    second, first = np.sort(wanted[-1])[:, -2:].T
-    same = wanted[-1].argmax(axis=1) == got.argmax(axis=1)
-    assert same[first - second > 2e-3].all()
+    assert abs(wanted[-1] - [f[2] for f in found]).max() < 1e-3
 
 
 def test_page_computes_what_keras_does(real_data, open_page):
@@ -135,14 +141,13 @@ def test_picture_gets_the_pixels_that_pil_gives(open_page):
         assert abs(wanted - pixels(page)).max() <= 1, size
 
 
-def test_each_mishap_is_one_sentence_and_the_page_goes_on(open_page):
-    page = open_page(PLAY)
+def test_each_mishap_is_one_sentence_and_the_page_goes_on(open_page, tmp_path):
+    page, sentences = open_page(PLAY), []
     weights = (NETWORK / "weights.bin").read_bytes()
     bodies = [b"\xff" + weights[1:], weights[:-1], weights[:1000], b""]
     page.route("**/weights.bin", lambda route: route.fulfill(body=bodies.pop(0)))
-    sentences = []
-    while bodies:
-        sample = page.locator("input[name=sample]").nth(len(sentences))
+    for number in range(4):
+        sample = page.locator("input[name=sample]").nth(number)
         sentences.append(said(page, sample.check))
     page.unroute("**/weights.bin")
     heic = b"\0\0\0\x18ftypheic" + bytes(1000)
@@ -155,9 +160,8 @@ def test_each_mishap_is_one_sentence_and_the_page_goes_on(open_page):
     for sentence in sentences:
         assert re.fullmatch(r"\S.+[^.…]\.", sentence) and ". " not in sentence
     assert page.locator(".answers tbody tr").count() == 0
-    photo = png(2700, 2700, compress_level=0)
-    assert len(photo) > 20e6
-    choose(page, photo)
+    (tmp_path / "large.png").write_bytes(png(2700, 2700, compress_level=0))
+    page.set_input_files("input[type=file]", tmp_path / "large.png")  # 22 MB
     page.locator(".answers tbody tr").nth(4).wait_for()
     assert page.wrong == []
 
@@ -179,16 +183,12 @@ def test_all_of_it_by_keyboard(open_page):
         ("[aria-label^='Output']", ["ArrowRight"], touch),
         ("[aria-label^='Picture.']", ["ArrowDown"], touch),
     ):
-        before = page.locator(sentence).first.inner_text()
-        page.locator(place).first.focus()
-        for key in keys:
-            page.keyboard.press(key)
-        page.wait_for_timeout(700)
-        assert page.locator(sentence).first.inner_text() != before, place
-    erased = page.locator(".answers").inner_text()
-    page.get_by_role("button", name="Restore").press("Enter")
-    page.wait_for_timeout(300)
-    assert page.locator(".answers").inner_text() != erased
+        with changes(page, sentence):
+            page.locator(place).first.focus()
+            for key in keys:
+                page.keyboard.press(key)
+    with changes(page, ".answers"):
+        page.get_by_role("button", name="Restore").press("Enter")
 
 
 def test_convolution_is_that_of_keras(open_page):
@@ -217,19 +217,16 @@ def test_convolution_is_that_of_keras(open_page):
         assert np.allclose(numbers(1), output[0, :, :, 0], atol=6e-3)
         pooled = ops.max_pool(ops.relu(output), 2)
         assert np.allclose(numbers(2), pooled[0, :, :, 0], atol=6e-3)
-    inputs.first.fill("5")
     touch.get_by_role("button", name="One step", exact=True).click()
-    assert (
-        "".join(touch.locator("table").nth(1).locator("td").all_inner_texts()[1:]) == ""
-    )
+    output = touch.locator("table").nth(1).locator("td").all_inner_texts()
+    assert output[0] and not any(output[1:])
 
 
 def test_it_needs_no_other_host_and_no_connection_later(open_page):
     page = begin(open_page(PLAY))
-    before = page.locator(".answers").inner_text()
     page.context.set_offline(True)
-    begin(page, "clock")
-    assert page.locator(".answers").inner_text() != before
+    with changes(page, ".answers"):
+        begin(page, "clock")
     assert page.wrong == []
 
 
@@ -239,6 +236,5 @@ def test_without_javascript_or_server_a_figure_stands_there(browser, open_page):
     for page in (still, file):
         assert page.locator("#play img").is_visible()
         assert page.locator(".convolution-to-touch img").is_visible()
-    reason = "a file says why it does not run"
-    assert file.locator("#play p").count() > still.locator("#play p").count(), reason
+    assert file.locator("#play p").count() > still.locator("#play p").count(), "why"
     file.close()

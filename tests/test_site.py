@@ -1,18 +1,14 @@
 """What stands in the rendered pages."""
 
-import base64
 import functools
-import itertools
 import re
 import subprocess
-import sys
 import urllib.request
 from urllib.parse import unquote, urlsplit
 
-import nbformat
 import pytest
 from bs4 import BeautifulSoup
-from conftest import NOTEBOOKS, ROOT, git_environment, rendered_pages
+from conftest import ROOT, git_environment, rendered_pages, run, start
 
 SITE = ROOT / "_site"
 PAGES = rendered_pages()[1]
@@ -26,17 +22,6 @@ def soup(page):
 @functools.cache
 def ids(page):
     return {tag["id"] for tag in soup(page).find_all(id=True)}
-
-
-@each_page
-def test_page_has_title_language_and_headings_in_order(page):
-    html = soup(page)
-    assert html.html["lang"] == "en"
-    assert len(html.title.get_text(strip=True)) > 10
-    levels = [int(h.name[1]) for h in html.main.find_all(re.compile("^h[1-6]$"))]
-    assert levels[0] == 1 and levels.count(1) == 1
-    for above, below in itertools.pairwise(levels):
-        assert below <= above + 1
 
 
 @each_page
@@ -62,8 +47,7 @@ def test_addresses_make_the_links_and_the_card_and_git_sees_no_page(clone):
     text = re.sub("github.com/.*", "github.com/OWNER/REPOSITORY", text)
     text = re.sub("site-url: .*", "site-url: https://OWNER.github.io/REPOSITORY", text)
     config.write_text(text, "utf-8")
-    command = [sys.executable, clone / "tools" / "render.py"]
-    subprocess.run(command, check=True, capture_output=True)
+    assert run(clone / "tools" / "render.py")[0] == 0
     status = ["git", "status", "--porcelain"]
     changed = subprocess.check_output(status, cwd=clone, env=git_environment())
     assert changed == b" M _quarto.yml\n"
@@ -78,44 +62,17 @@ def test_addresses_make_the_links_and_the_card_and_git_sees_no_page(clone):
 
 
 @each_page
-def test_images_have_texts_code_can_be_copied_and_no_markup_is_left_over(page):
+def test_no_markup_is_left_over(page):
     main = soup(page).main
-    for image in main.find_all("img"):
-        assert len(image.get("alt", "")) > 20, f"{page.name}: {str(image)[:80]}"
     assert "#|" not in main.get_text()
-    for block in main.select("pre"):
-        printed = block.find_parent(class_="cell-output")
-        assert printed or "code-with-copy" in block["class"], block.get_text()
     for tag in main.find_all(["pre", "code", "script", "style"]):
         tag.decompose()
     left = r"^:::|@fig-|@tbl-|\{\{<|\{#|\]\(|\*\*|fig-cap"
     assert re.findall(left, main.get_text(), re.M) == [], page.name
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
-def test_figures_and_outputs_of_the_notebook_are_on_its_page(path):
-    main = soup(SITE / "notebooks" / f"{path.stem}.html").main
-    shown = set()
-    for image in main.find_all("img"):
-        source = image["src"]
-        if source.startswith("data:"):
-            shown.add(base64.b64decode(source.split(",", 1)[1]))
-        else:
-            shown.add((SITE / "notebooks" / unquote(source)).resolve().read_bytes())
-    text = re.sub(r"\s+", " ", main.get_text())
-    for cell in nbformat.read(path, as_version=4).cells:
-        for output in cell.get("outputs", []):
-            if "image/png" in output.get("data", {}):
-                assert base64.b64decode(output.data["image/png"]) in shown
-                caption = re.search(r'fig-cap: "(.+)"', cell.source).group(1)
-                assert caption in text
-            elif output.output_type == "stream":
-                assert re.sub(r"\s+", " ", output.text).strip() in text
-
-
 def test_pages_are_served_to_this_machine():
-    command = [sys.executable, ROOT / "tools" / "render.py", "--view"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    with start(ROOT / "tools" / "render.py", "--view") as server:
         address = re.search(r"http://127\.0\.0\.1:\d+/", server.stdout.readline())[0]
         with urllib.request.urlopen(f"{address}pages/colours.css") as answer:
             assert answer.read() == (SITE / "pages" / "colours.css").read_bytes()

@@ -8,9 +8,6 @@ from pathlib import Path
 
 from helpers import quiet_start
 
-with quiet_start():
-    import keras
-
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -53,6 +50,9 @@ def machine():
 
 def versions():
     """Return the versions of Python, Keras, its engine and NumPy, by name."""
+    with quiet_start():
+        import keras
+
     names = (keras.backend.backend(), "keras", "numpy")
     found = {name: import_module(name).__version__ for name in names}
     return {"python": platform.python_version(), **found}
