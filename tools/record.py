@@ -7,6 +7,7 @@ Dask: on this machine, or on the cluster that DASK_SCHEDULER_ADDRESS names.
 
 import argparse
 import datetime
+import functools
 import inspect
 import itertools
 import json
@@ -27,7 +28,7 @@ from filelock import FileLock, Timeout
 from jobs import SEED, Job, jobs, sha256
 from provenance import machine, provenance, versions
 
-from helpers import DataError, load_data, quiet_start
+from helpers import DataError, NoDataError, load_data, quiet_start
 from helpers.notebooks import run_cells, train_without_pauses
 from helpers.runs import RUNS
 
@@ -141,7 +142,7 @@ def run_program(job, partial, resumed, execute):
         "finished": datetime.date.today().isoformat(),
         **begun,
         "versions": {**begun["versions"], **names.get("versions", {})},
-        "data_sha256": data_sha256(load_data(download=False)),
+        **data_at_hand(),
         "files_sha256": {file: sha256((partial / file).read_bytes()) for file in files},
     }
 
@@ -303,12 +304,21 @@ def complete(history):
 
 
 def recorded(job, folder):
-    """Return whether a folder holds the record of this very job."""
+    """Return whether a folder holds the record of this very job, on this data."""
     try:
         record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return {name: record.get(name) for name in job.described} == job.described
+    return record == {**record, **job.described, **data_at_hand()}
+
+
+@functools.cache
+def data_at_hand():
+    """Return the hashes of the data, as in a record, or nothing where it is not."""
+    try:
+        return {"data_sha256": data_sha256(load_data(download=False))}
+    except NoDataError:
+        return {}
 
 
 def publish(job, files):
