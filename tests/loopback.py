@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from helpers import data
 
 
-def whole(content, *, share=1.0, pauses=0, pause=0.05):
+def whole(content, *, share=1.0, pauses=0):
     """Send a share of the content, but the length of all; rest now and then."""
 
     def answer(handler):
@@ -19,7 +19,7 @@ def whole(content, *, share=1.0, pauses=0, pause=0.05):
         step = len(part) // (pauses + 1) + 1
         for place in range(0, len(part), step):
             handler.wfile.write(part[place : place + step])
-            if pauses and handler.server.stopped.wait(pause):
+            if pauses and handler.server.stopped.wait(0.05):
                 return
 
     return answer
@@ -52,8 +52,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         asked = self.headers.get("Range", "")
         self.start = int(asked.removeprefix("bytes=").removesuffix("-") or 0)
-        answers = self.server.answers.get(self.path.split("/")[1], [status(404)])
-        self.server.requests.append((self.path.split("/")[1], self.start))
+        _, mirror, _ = self.path.split("/")
+        self.server.requests.append((mirror, self.start))
+        answers = self.server.answers[mirror]
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             answer(self)
@@ -74,7 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """A loopback server; a mirror's answers come one after the other."""
+    """A loopback server, of which each folder is a mirror of the data."""
 
     request_queue_size = 32
 
@@ -84,10 +85,15 @@ class Server(ThreadingHTTPServer):
         self.stopped = threading.Event()
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
-    def mirror(self, name, answers):
-        """Let a mirror give an answer, or a list, the last one again and again."""
-        self.answers[name] = answers if isinstance(answers, list) else [answers]
-        return f"http://127.0.0.1:{self.server_port}/{name}"
+    def mirror(self, *answers):
+        """Let mirrors give these answers, or lists, the last one again and again."""
+        self.requests.clear()
+        self.answers = {
+            str(number): answer if isinstance(answer, list) else [answer]
+            for number, answer in enumerate(answers)
+        }
+        address = f"http://127.0.0.1:{self.server_port}"
+        data.MIRRORS = [f"{address}/{name}" for name in self.answers]
 
     def __exit__(self, *_):
         self.stopped.set()

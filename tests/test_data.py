@@ -41,43 +41,41 @@ def tar(members):
 
 
 @pytest.fixture(scope="module")
-def rows():
-    """Small records of both files, random but valid."""
+def files():
+    """Small files of both parts, random but valid."""
     rng = np.random.default_rng(1)
-    rows = {}
-    for name, records in (("train.bin", 1500), ("test.bin", 300)):
-        rows[name] = rng.integers(0, 256, (records, RECORD_BYTES), np.uint8)
-        rows[name][:, :2] %= 20
-    return rows
+    both = rng.integers(0, 256, (1800, RECORD_BYTES), np.uint8)
+    both[:, :2] %= 20
+    return {"train.bin": both[:1500].tobytes(), "test.bin": both[1500:].tobytes()}
 
 
 @pytest.fixture(scope="module")
-def archive(rows):
+def archive(files):
     """Their archive, with a member that nobody asked for."""
-    members = {f"cifar-100-binary/{name}": rows[name].tobytes() for name in rows}
+    members = {f"cifar-100-binary/{name}": files[name] for name in files}
     return tar({**members, "../evil": b"evil"})
 
 
 @pytest.fixture
-def small(no_data, rows, archive, monkeypatch):
+def small(no_data, files, archive, monkeypatch):
     """A machine without the data, to which the small data is the published one."""
     monkeypatch.setenv("CIFAR100_STAND_IN", "never")
-    files = {name: (len(rows[name]), sha256(rows[name].tobytes())) for name in rows}
-    monkeypatch.setattr(data, "FILES", files)
+    known = {name: (len(x) // RECORD_BYTES, sha256(x)) for name, x in files.items()}
+    monkeypatch.setattr(data, "FILES", known)
     monkeypatch.setattr(data, "ARCHIVE_SHA256", sha256(archive))
     return no_data
 
 
 @pytest.fixture
-def kept(small, rows):
+def kept(small, files):
     """The folder of a cache that holds the data."""
-    return put(small / "cifar-100-binary", rows)
+    return put(small / "cifar-100-binary", files)
 
 
-def put(folder, rows):
+def put(folder, files):
     folder.mkdir(parents=True, exist_ok=True)
-    for name in rows:
-        (folder / name).write_bytes(rows[name].tobytes())
+    for name in files:
+        (folder / name).write_bytes(files[name])
     return folder
 
 
@@ -88,28 +86,17 @@ def server(small):
 
 
 @pytest.fixture
-def mirrors(server, monkeypatch):
-    """Let the mirrors give these answers, or lists of them."""
-
-    def serve(*mirrors):
-        server.requests.clear()
-        urls = [server.mirror(str(k), answers) for k, answers in enumerate(mirrors)]
-        monkeypatch.setattr(data, "MIRRORS", urls)
-
-    return serve
-
-
-@pytest.fixture
-def loads(rows, caplog):
+def loads(files, caplog):
     """Load, compare all bytes, return what was said but that the data is fetched."""
 
     def load(*arguments, **options):
         caplog.clear()
         cifar = load_cifar100(*arguments, **options)
         assert cifar.name == "CIFAR-100"
-        for (images, labels), content in zip(cifar[:2], rows.values(), strict=True):
-            assert labels.dtype == np.uint8 and (labels == content[:, 1:2]).all()
-            planes = content[:, 2:].reshape(-1, 3, 32, 32)
+        for (images, labels), content in zip(cifar[:2], files.values(), strict=True):
+            rows = np.frombuffer(content, np.uint8).reshape(-1, RECORD_BYTES)
+            assert labels.dtype == np.uint8 and (labels == rows[:, 1:2]).all()
+            planes = rows[:, 2:].reshape(-1, 3, 32, 32)
             assert (images.transpose(0, 3, 1, 2) == planes).all()
         return [line for line in caplog.messages if not line.startswith("Bringing")]
 
@@ -117,10 +104,10 @@ def loads(rows, caplog):
 
 
 def test_each_source_is_found_by_argument_and_by_variable(
-    small, rows, archive, mirrors, tmp_path, monkeypatch, loads
+    small, files, archive, server, tmp_path, monkeypatch, loads
 ):
-    mirrors(status(404))
-    folder = put(tmp_path / "some data" / "cifar-100-binary", rows)
+    server.mirror(status(404))
+    folder = put(tmp_path / "some data" / "cifar-100-binary", files)
     packed = tmp_path / "packed.tar.gz"
     packed.write_bytes(archive)
     for variable in ("HOME", "USERPROFILE"):
@@ -155,10 +142,10 @@ def test_wrong_source_is_one_sentence(kept, tmp_path, monkeypatch):
         load_cifar100(tmp_path)
 
 
-def test_other_content_is_refused(small, rows, tmp_path):
+def test_other_content_is_refused(small, files, tmp_path):
     """Another length, or one changed byte, at any place."""
-    path = put(tmp_path / "named", rows) / "test.bin"
-    right = rows["test.bin"].tobytes()
+    path = put(tmp_path / "named", files) / "test.bin"
+    right = files["test.bin"]
     others = [right[:-1], right[:-RECORD_BYTES], right + b"x", right + right, b""]
     for place in np.random.default_rng(2).integers(0, len(right), 20):
         changed = bytes([right[place] ^ 1])
@@ -216,8 +203,8 @@ def test_stand_in_can_be_forbidden_or_asked_for(kept, monkeypatch, caplog):
         load_cifar100()
 
 
-def test_download_once_then_from_the_cache(server, mirrors, archive, loads, small):
-    mirrors(whole(archive))
+def test_download_once_then_from_the_cache(server, archive, loads, small):
+    server.mirror(whole(archive))
     with pytest.raises(NoDataError):
         load_cifar100(download=False)
     assert server.requests == [] and not small.exists()
@@ -226,7 +213,7 @@ def test_download_once_then_from_the_cache(server, mirrors, archive, loads, smal
     assert {path.name for path in small.glob("*.*")} == {ARCHIVE}
 
 
-def test_faulty_mirror_leads_to_the_next(server, mirrors, archive, loads, small):
+def test_faulty_mirror_leads_to_the_next(server, archive, loads, small):
     faults = {
         "404": status(404),
         "No connection adapters": status(302, Location="file:///etc/passwd"),
@@ -236,7 +223,7 @@ def test_faulty_mirror_leads_to_the_next(server, mirrors, archive, loads, small)
         "Connection": lambda handler: handler.connection.shutdown(socket.SHUT_RDWR),
     }
     for reason, fault in faults.items():
-        mirrors(fault, whole(archive))
+        server.mirror(fault, whole(archive))
         lines = loads()
         assert lines and all("/0: " in line for line in lines)
         assert any(reason in line for line in lines), lines
@@ -244,11 +231,11 @@ def test_faulty_mirror_leads_to_the_next(server, mirrors, archive, loads, small)
         shutil.rmtree(small)
 
 
-def test_cut_connection_goes_on_where_it_was(server, mirrors, archive, loads, small):
+def test_cut_connection_goes_on_where_it_was(server, archive, loads, small):
     for share in (0.1, 0.5, 0.99):
         for ranges in (True, False):
             server.ranges = ranges
-            mirrors([whole(archive, share=share), whole(archive)])
+            server.mirror([whole(archive, share=share), whole(archive)])
             (line,) = loads()
             assert "broken" in line
             (_, first), (_, second) = server.requests
@@ -257,41 +244,39 @@ def test_cut_connection_goes_on_where_it_was(server, mirrors, archive, loads, sm
             shutil.rmtree(small)
 
 
-def test_next_mirror_and_next_call_go_on_where_it_was(
-    server, mirrors, archive, loads, small
-):
+def test_next_mirror_and_next_call_go_on_where_it_was(server, archive, loads, small):
     half = [whole(archive, share=0.5), status(404)]
-    mirrors([*half], whole(archive))
+    server.mirror([*half], whole(archive))
     loads()
     assert server.requests[-1][1] > 0
     shutil.rmtree(small)
-    mirrors([*half])
+    server.mirror([*half])
     with pytest.raises(NoDataError):
         load_cifar100()
-    mirrors(whole(archive))
+    server.mirror(whole(archive))
     loads()
     assert server.requests[-1][1] > 0
 
 
-def test_rest_of_another_file_is_not_used(server, mirrors, archive, loads, small):
+def test_rest_of_another_file_is_not_used(server, archive, loads, small):
     """Nor one that is whole, or too long: the download starts afresh."""
     small.mkdir()
     for rest in (bytes(len(archive) // 2), archive, archive + b"x", b"\x1f\x8b"):
         (small / f"{ARCHIVE}.part").write_bytes(rest)
-        mirrors(whole(archive))
+        server.mirror(whole(archive))
         loads()
         shutil.rmtree(small / "cifar-100-binary")
         (small / ARCHIVE).unlink()
 
 
 def test_server_is_left_without_progress_but_not_for_being_slow(
-    server, mirrors, archive, loads, small, monkeypatch
+    server, archive, loads, small, monkeypatch
 ):
     monkeypatch.setattr(data, "TIMEOUT", 0.5)
-    mirrors(whole(archive, pauses=15), status(404))
+    server.mirror(whole(archive, pauses=15), status(404))
     assert loads() == []
     shutil.rmtree(small)
-    mirrors(stalled(b""), stalled(archive), whole(archive))
+    server.mirror(stalled(b""), stalled(archive), whole(archive))
     lines = loads()
     assert len(lines) == 4 and all("timed out" in line.lower() for line in lines)
     assert server.requests[-1][1] > 0
@@ -303,8 +288,8 @@ def test_no_network_is_one_sentence_with_what_to_do(small, monkeypatch):
         load_cifar100()
 
 
-def test_archive_put_into_the_cache_is_used(server, mirrors, small, archive, loads):
-    mirrors(status(404))
+def test_archive_put_into_the_cache_is_used(server, small, archive, loads):
+    server.mirror(status(404))
     small.mkdir()
     (small / ARCHIVE).write_bytes(archive)
     loads(download=False)
@@ -313,17 +298,17 @@ def test_archive_put_into_the_cache_is_used(server, mirrors, small, archive, loa
     assert server.requests == []
 
 
-def test_damaged_cache_is_said_and_mended(kept, rows, mirrors, archive, loads, caplog):
-    mirrors(whole(archive))
-    for name in rows:
-        right = rows[name].tobytes()
+def test_damaged_cache_is_said_and_mended(kept, files, server, archive, loads, caplog):
+    server.mirror(whole(archive))
+    for name in files:
+        right = files[name]
         for content in (right[::-1], right[:-1], b""):
             (kept / name).write_bytes(content)
             (line,) = loads()
             assert line.startswith(f"{kept / name}: it is damaged")
             assert (kept / name).read_bytes() == right
-    for name in (*rows, ARCHIVE):
-        ((kept if name in rows else kept.parent) / name).write_bytes(b"damaged")
+    for name in (*files, ARCHIVE):
+        ((kept if name in files else kept.parent) / name).write_bytes(b"damaged")
     caplog.clear()
     with pytest.raises(NoDataError):
         load_cifar100(download=False)
@@ -332,12 +317,12 @@ def test_damaged_cache_is_said_and_mended(kept, rows, mirrors, archive, loads, c
 
 
 @posix
-def test_kill_at_any_moment(server, mirrors, archive, small, tmp_path, loads):
+def test_kill_at_any_moment(server, archive, small, tmp_path, loads):
     """While it is downloaded, and while a named archive is unpacked; with its lock."""
     packed = tmp_path / "packed.tar.gz"
     packed.write_bytes(archive)
     rng = np.random.default_rng(3)
-    mirrors(whole(archive, pauses=5))
+    server.mirror(whole(archive, pauses=5))
     for source, seconds in ((None, 0.6), (packed, 0.25)):
         killed = 0
         while killed < 8:
@@ -353,8 +338,8 @@ def test_kill_at_any_moment(server, mirrors, archive, small, tmp_path, loads):
 
 
 @posix
-def test_eight_processes_download_once(server, mirrors, archive):
-    mirrors(whole(archive, pauses=10))
+def test_eight_processes_download_once(server, archive):
+    server.mirror(whole(archive, pauses=10))
     children = [loopback.start(load_cifar100) for _ in range(8)]
     for child in children:
         child.join(60)
@@ -369,8 +354,8 @@ def error_of_a_process(*arguments):
 
 
 @posix
-def test_full_disk_while_the_data_arrives(server, mirrors, archive, loads, small):
-    mirrors(whole(archive))
+def test_full_disk_while_the_data_arrives(server, archive, loads, small):
+    server.mirror(whole(archive))
     for _ in range(2):  # while the archive arrives, and while it is unpacked
         said = error_of_a_process(3_000_000)
         assert said.startswith("DataError: CIFAR-100 could not be kept in"), said
@@ -380,9 +365,9 @@ def test_full_disk_while_the_data_arrives(server, mirrors, archive, loads, small
 
 
 @posix
-def test_read_only_cache(small, rows, mirrors, archive, monkeypatch):
+def test_read_only_cache(small, files, server, archive, monkeypatch):
     """With the data in it all is well, without it is one sentence."""
-    mirrors(whole(archive))
+    server.mirror(whole(archive))
     with tempfile.TemporaryDirectory() as folder:  # for others than its owner
         Path(folder).chmod(0o755)
         monkeypatch.setattr(data, "CACHE", Path(folder))
@@ -392,14 +377,14 @@ def test_read_only_cache(small, rows, mirrors, archive, monkeypatch):
         assert said.startswith("DataError: CIFAR-100 could not be kept in")
         assert "Permission denied" in said and "set CIFAR100_DIR" in said
         Path(folder).chmod(0o755)
-        put(Path(folder) / "cifar-100-binary", rows)
+        put(Path(folder) / "cifar-100-binary", files)
         Path(folder).chmod(0o555)
         assert error_of_a_process() == "loaded"
         Path(folder).chmod(0o755)
 
 
-def test_cache_that_is_a_file_is_one_sentence(small, mirrors, archive):
-    mirrors(whole(archive))
+def test_cache_that_is_a_file_is_one_sentence(small, server, archive):
+    server.mirror(whole(archive))
     small.write_text("in the way")
     with pytest.raises(DataError, match="could not be kept in"):
         load_cifar100()

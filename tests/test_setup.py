@@ -149,13 +149,12 @@ def test_conda_environment_names_the_packages_of_pyproject():
     }
 
 
-def test_lock_has_a_version_in_the_range_of_every_package():
+def test_lock_has_every_package_and_names_no_host():
     text = "".join(p.read_text("utf-8") for p in ROOT.glob("requirements*.lock"))
+    asked = sum(PROJECT["dependency-groups"].values(), NEEDED)
+    names = {Requirement(package).name for package in asked}
+    assert names <= set(re.findall(r"^([\w.-]+)==", text, re.M)), "make lock"
     assert "://" not in text
-    pins = re.findall(r"^([\w.-]+)==(\S+)", text, re.M)
-    for package in map(Requirement, sum(PROJECT["dependency-groups"].values(), NEEDED)):
-        found = [version for name, version in pins if name == package.name]
-        assert found and all(v in package.specifier for v in found), "make lock"
 
 
 def test_every_test_that_a_promise_names_exists():
