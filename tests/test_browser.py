@@ -19,7 +19,6 @@ QUARTO, paths = rendered_pages()
 PAGES = [path.relative_to(ROOT / "_site").as_posix() for path in paths]
 PARTS = [page for page in PAGES if re.match(r"notebooks/\d", page)]
 PLAY = "pages/play.html"
-each_theme = pytest.mark.parametrize("theme", ["light", "dark"])
 
 
 @pytest.fixture(scope="module")
@@ -76,36 +75,6 @@ def open_page(browser, address):
         context.close()
 
 
-# What depends on the theme; the other findings of axe are the same in both.
-COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"]}
-
-
-@each_theme
-def test_page_is_whole_accessible_and_by_itself(theme, open_page):
-    """No other host, no error, nothing sideways, no finding of axe, with all open."""
-    page, found = open_page("index.html", theme), {}
-    for name in PAGES:
-        page.wrong.clear()
-        page.go(name)
-        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        assert (ground == "rgb(255, 255, 255)") == (theme == "light"), name
-        assert page.locator("main h1").inner_text()
-        page.evaluate("document.querySelectorAll('details').forEach(d => d.open = 1)")
-        if name == PLAY:
-            begin(page)
-        for width in (1280, 390):
-            page.set_viewport_size({"width": width, "height": 900})
-            assert page.evaluate("document.documentElement.scrollWidth") <= width, name
-            options = {"resultTypes": ["violations"]}
-            options |= {} if theme == "light" else COLOURS
-            for rule in Axe().run(page, options=options).response["violations"]:
-                nodes = [node["html"][:150] for node in rule["nodes"]]
-                page.wrong += [f"{width}, {rule['id']}: {html}" for html in nodes]
-        if page.wrong:
-            found[name] = list(page.wrong)
-    assert found == {}
-
-
 # What is cut off, what belongs to the screen alone, and letters too pale for paper.
 PRINTED = """() => {
     const seen = [...document.querySelectorAll("body *")].filter(e => e.offsetParent);
@@ -122,16 +91,37 @@ PRINTED = """() => {
     return [...cut, ...screen, ...pale, ...folded].map(e => e.outerHTML.slice(0, 120))
         .concat(main.width < innerWidth - 20 ? "narrow" : [], empty ? "empty" : []);
 }"""
+# What depends on the theme; the other findings of axe are the same in both.
+WHOLE = {"resultTypes": ["violations"]}
+COLOURS = WHOLE | {"runOnly": ["color-contrast", "link-in-text-block"]}
 
 
-@each_theme
-def test_page_on_paper_is_whole_and_nothing_but_text(theme, open_page):
-    page, found = open_page("index.html", theme, width=680), {}
-    page.emulate_media(media="print")
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_page_is_whole_accessible_and_by_itself(theme, open_page):
+    """No other host, no error, nothing sideways, no finding of axe; whole on paper."""
+    page, found = open_page("index.html", theme), {}
     for name in PAGES:
+        page.wrong.clear()
         page.go(name)
-        if wrong := page.evaluate(PRINTED):
-            found[name] = wrong
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (ground == "rgb(255, 255, 255)") == (theme == "light"), name
+        assert page.locator("main h1").inner_text()
+        page.emulate_media(media="print", color_scheme=theme)
+        page.set_viewport_size({"width": 680, "height": 900})
+        page.wrong += [f"on paper: {wrong}" for wrong in page.evaluate(PRINTED)]
+        page.emulate_media(media="screen", color_scheme=theme)
+        page.evaluate("document.querySelectorAll('details').forEach(d => d.open = 1)")
+        if name == PLAY:
+            begin(page)
+        for width in (1280, 390):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, name
+            options = WHOLE if theme == "light" else COLOURS
+            for rule in Axe().run(page, options=options).response["violations"]:
+                nodes = [node["html"][:150] for node in rule["nodes"]]
+                page.wrong += [f"{width}, {rule['id']}: {html}" for html in nodes]
+        if page.wrong:
+            found[name] = list(page.wrong)
     assert found == {}
 
 

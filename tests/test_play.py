@@ -222,14 +222,6 @@ def test_convolution_is_that_of_keras(open_page):
     assert output[0] and not any(output[1:])
 
 
-def test_it_needs_no_other_host_and_no_connection_later(open_page):
-    page = begin(open_page(PLAY))
-    page.context.set_offline(True)
-    with changes(page, ".answers"):
-        begin(page, "clock")
-    assert page.wrong == []
-
-
 def test_without_javascript_or_server_a_figure_stands_there(browser, open_page):
     still, file = open_page(PLAY, java_script_enabled=False), browser.new_page()
     file.goto((ROOT / "_site" / PLAY).as_uri())
