@@ -7,8 +7,8 @@ import logging
 import os
 import sys
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from platformdirs import user_cache_path
@@ -48,25 +48,29 @@ class NoDataError(DataError):
     """CIFAR-100 is not on this machine, and could not be brought there."""
 
 
-class Dataset(NamedTuple):
-    """Images with labels, in memory, and what they are; all arrays are of uint8."""
+@dataclass
+class Dataset:
+    """Square images with labels, in memory, and what they are."""
 
-    train: tuple[np.ndarray, np.ndarray]  # images (n, height, width, channels), (n, 1)
-    test: tuple[np.ndarray, np.ndarray]  # the same for other images
-    class_names: list[str]  # in the order of the labels
-    superclass_names: list[str]  # the same as class_names where there are none
-    superclass_of: np.ndarray  # (classes,): the superclass of each class
+    train: tuple  # images (n, height, width, channels), labels (n, 1), both of uint8
+    test: tuple  # the same for other images
+    class_names: list  # in the order of the labels
     name: str  # such as "CIFAR-100" or "stand-in data"
+    superclass_names: list | None = None  # if None, each class is its own superclass
+    superclass_of: np.ndarray | None = None  # (classes,): the superclass of each class
 
-    @property
-    def image_shape(self):
-        """Return height, width and channels of an image."""
-        return self.train[0].shape[1:]
-
-    @property
-    def num_classes(self):
-        """Return the number of classes."""
-        return len(self.class_names)
+    def __post_init__(self):
+        for x, y in (self.train, self.test):
+            if (x.ndim, x.dtype, *y.shape, y.dtype) != (4, "u1", len(x), 1, "u1"):
+                raise DataError(
+                    f"{self.name}: {x.dtype} images {x.shape}, {y.dtype} labels"
+                    f" {y.shape}, expected uint8 (n, height, width, channels) and"
+                    " (n, 1): use astype and reshape."
+                )
+        self.image_shape, self.num_classes = x.shape[1:], len(self.class_names)
+        if self.superclass_names is None:
+            self.superclass_names = self.class_names
+            self.superclass_of = np.arange(self.num_classes)
 
 
 def load_cifar100(source=None, *, download=True):
@@ -106,7 +110,7 @@ def load_cifar100(source=None, *, download=True):
             log.warning("%s A drawn stand-in takes its place.", error)
     train, test, groups, names = draw_stand_in(*(n for n, _ in FILES.values()))
     superclass_of = np.arange(100, dtype=np.uint8) // 5
-    return Dataset(train, test, names, groups, superclass_of, "stand-in data")
+    return Dataset(train, test, names, "stand-in data", groups, superclass_of)
 
 
 load_data = load_cifar100  # what the lecture is about: another data set goes here
@@ -131,7 +135,7 @@ def _load(source, download):
     groups = sorted(SUPERCLASSES)
     number = {c: k for k, g in enumerate(groups) for c in SUPERCLASSES[g].split()}
     of = np.array([number[c] for c in sorted(number)], np.uint8)
-    return folder, Dataset(train, test, sorted(number), groups, of, "CIFAR-100")
+    return folder, Dataset(train, test, sorted(number), "CIFAR-100", groups, of)
 
 
 def _find(source):
