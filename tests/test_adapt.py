@@ -8,7 +8,11 @@ import subprocess
 import sys
 
 import nbformat
+import numpy as np
+import pytest
 from conftest import ROOT
+
+from helpers import DataError, Dataset
 
 PARTS = ("01-data", "02-model", "03-training", "04-testing")
 RECORD = "runs/baseline/the-lecture-s-network-425/run.json"
@@ -47,9 +51,9 @@ def test_digits_take_the_place_of_cifar_100(tmp_path):
             [sys.executable, *command], cwd=tmp_path, env=environment, check=True
         )
 
-    run("tools/record.py", "baseline", "--epochs", "20")
+    run("tools/record.py", "baseline", "--epochs", "2")
     record, old = (json.loads((at / RECORD).read_text()) for at in (tmp_path, ROOT))
-    assert record["images"] == 1150 and record["epochs"] == 20
+    assert record["images"] == 1150 and record["epochs"] == 2
     assert record["data_sha256"].keys() == old["data_sha256"].keys()
     assert not {*record["data_sha256"].values()} & {*old["data_sha256"].values()}
     for part in PARTS:
@@ -58,3 +62,11 @@ def test_digits_take_the_place_of_cifar_100(tmp_path):
         asked = len(set(re.findall(r"answer_\d+ = None", text)))
         assert text.count('"Right.') == asked and "Not yet" not in text
         assert "digits" in text or part == "02-model"
+
+
+def test_data_of_another_form_is_one_sentence():
+    images, labels = np.zeros((5, 8, 8, 1), np.uint8), np.zeros((5, 1), np.uint8)
+    wrong = (images[..., 0], labels), (images / 255, labels), (images, labels[:, 0])
+    for pair in wrong:
+        with pytest.raises(DataError, match="use astype and reshape"):
+            Dataset((images, labels), pair, ["one"], "some")

@@ -131,6 +131,11 @@ def pack(model):
 def main():
     run = load_run("baseline")
     data = load_data(download=False)  # the stand-in has other names, not other shapes
+    if data.image_shape != (32, 32, 3):
+        raise RunError(
+            f"{data.name} has images of shape {data.image_shape}, expected (32, 32, 3):"
+            " leave the page out, as pages/adapt.qmd says."
+        )
     shown = data.name != "stand-in data"
     model = run_cells("02-model.ipynb", "network")["build_model"](data)
     model.load_weights(run.weights)
