@@ -1,9 +1,9 @@
 """The page on another data set, followed word by word with the digits."""
 
+import importlib.util
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 
@@ -24,44 +24,49 @@ def begins(code):
     return first.partition(" = ")[0]
 
 
-def test_digits_take_the_place_of_cifar_100(tmp_path):
+def change(path, pattern, replacement):
+    text = path.read_text(encoding="utf-8")
+    text, changes = re.subn(pattern, lambda _: replacement, text)
+    assert changes > 0
+    path.write_text(text, encoding="utf-8")
+
+
+def test_digits_take_the_place_of_cifar_100(clone):
     page = (ROOT / "pages/adapt.qmd").read_text(encoding="utf-8")
-    load, *cells = re.findall(r"(?s)```python\n(.*?)\n```", page)[:4]
-    for name in ("helpers", "notebooks", "runs", "tools"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    module = tmp_path / "helpers/data.py"
-    code, replaced = re.subn(
-        r"(?m)^load_data = .*", lambda _: load, module.read_text(encoding="utf-8")
-    )
-    assert replaced == 1
-    module.write_text(code, encoding="utf-8")
-    for part in PARTS:
-        path = tmp_path / "notebooks" / f"{part}.ipynb"
-        notebook = nbformat.read(path, as_version=4)
-        for cell in (cell for cell in notebook.cells if cell.cell_type == "code"):
-            cell.source = cell.source.replace('"dolphin"', '"digit 8"')
-            for block in cells if part == "02-model" else ():
-                if begins(cell.source) == begins(block):
-                    cell.source = block
-        nbformat.write(notebook, path)
+    load, *blocks = re.findall(r"(?s)```python\n(.*?)\n```", page)[:4]
+    change(clone / "helpers/data.py", r"(?m)^load_data = .*", load)
+    change(clone / "notebooks/04-testing.ipynb", '"dolphin', '"digit 8')
+    path = clone / "notebooks/02-model.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    cells = {begins(c.source): c for c in notebook.cells if c.cell_type == "code"}
+    for block in blocks:
+        cells[begins(block)].source = block
+    nbformat.write(notebook, path)
 
     def run(*command):
-        environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+        environment = os.environ | {"PYTHONPATH": str(clone)}
         subprocess.run(
-            [sys.executable, *command], cwd=tmp_path, env=environment, check=True
+            [sys.executable, *command], cwd=clone, env=environment, check=True
         )
 
     run("tools/record.py", "baseline", "--epochs", "2")
-    record, old = (json.loads((at / RECORD).read_text()) for at in (tmp_path, ROOT))
+    record, old = (json.loads((at / RECORD).read_text()) for at in (clone, ROOT))
     assert record["images"] == 1150 and record["epochs"] == 2
     assert record["data_sha256"].keys() == old["data_sha256"].keys()
     assert not {*record["data_sha256"].values()} & {*old["data_sha256"].values()}
     for part in PARTS:
         run("tools/execute.py", f"notebooks/{part}.ipynb")
-        text = (tmp_path / "notebooks" / f"{part}.ipynb").read_text(encoding="utf-8")
+        text = (clone / "notebooks" / f"{part}.ipynb").read_text(encoding="utf-8")
         asked = len(set(re.findall(r"answer_\d+ = None", text)))
         assert text.count('"Right.') == asked and "Not yet" not in text
         assert "digits" in text or part == "02-model"
+    if importlib.util.find_spec("smalldocs"):
+        (clone / "pages/play.qmd").unlink()
+        lines = r" +pre-render: .*\n| +- href: pages/play\.qmd\n.*\n"
+        change(clone / "_quarto.yml", lines, "")
+        run("tools/deck_page.py", "render", "-q", str(clone))
+        pages = [clone / f"_site/notebooks/{part}.html" for part in PARTS]
+        assert all("Right." in path.read_text(encoding="utf-8") for path in pages)
 
 
 def test_data_of_another_form_is_one_sentence():
