@@ -22,9 +22,6 @@ with quiet_start():
 address, browser = test_browser.address, test_browser.browser  # fixtures
 open_page = test_browser.open_page
 NETWORK = ROOT / "_site" / "pages" / "play" / "network"
-if not NETWORK.exists():
-    reason = "the site is not rendered: the page `play` is not tested"
-    pytest.skip(reason, allow_module_level=True)
 FORWARD = """async (images) => {
   const { forward } = await import("../pages/play/network.js");
   const run = (pixels) => forward(play.network, Float32Array.from(pixels)).slice(1);
