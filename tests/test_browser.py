@@ -106,10 +106,6 @@ def test_page_is_whole_accessible_and_by_itself(theme, open_page):
         ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert (ground == "rgb(255, 255, 255)") == (theme == "light"), name
         assert page.locator("main h1").inner_text()
-        page.emulate_media(media="print", color_scheme=theme)
-        page.set_viewport_size({"width": 680, "height": 900})
-        page.wrong += [f"on paper: {wrong}" for wrong in page.evaluate(PRINTED)]
-        page.emulate_media(media="screen", color_scheme=theme)
         page.evaluate("document.querySelectorAll('details').forEach(d => d.open = 1)")
         if name == PLAY:
             begin(page)
@@ -120,6 +116,10 @@ def test_page_is_whole_accessible_and_by_itself(theme, open_page):
             for rule in Axe().run(page, options=options).response["violations"]:
                 nodes = [node["html"][:150] for node in rule["nodes"]]
                 page.wrong += [f"{width}, {rule['id']}: {html}" for html in nodes]
+        page.emulate_media(media="print", color_scheme=theme)
+        page.set_viewport_size({"width": 680, "height": 900})
+        page.wrong += [f"on paper: {wrong}" for wrong in page.evaluate(PRINTED)]
+        page.emulate_media(media="screen", color_scheme=theme)
         if page.wrong:
             found[name] = list(page.wrong)
     assert found == {}

@@ -29,21 +29,15 @@ def texts(cell):
 
 @pytest.mark.hygiene
 @each_notebook
-def test_nothing_of_a_machine_is_stored(path):
+def test_committed_as_executed_from_top_to_bottom_and_nothing_of_a_machine(path):
     """Other metadata would change with every machine and every click."""
-    notebook = nbformat.read(path, as_version=4)
+    notebook, cells = nbformat.read(path, as_version=4), code_cells(path)
     assert set(notebook.metadata) == {"kernelspec", "language_info"}
     kernel = (notebook.metadata.kernelspec.name, notebook.metadata.language_info)
     assert kernel in [("python3", {"name": "python"}), ("ir", {"name": "R"})]
     for cell in notebook.cells:
         assert set(cell.metadata) <= {"tags", "jupyter"}, cell.source
         assert not cell.get("attachments"), cell.source
-
-
-@pytest.mark.hygiene
-@each_notebook
-def test_committed_as_executed_from_top_to_bottom(path):
-    cells = code_cells(path)
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     for cell in cells:
         assert not {"nbval-skip", "raises-exception"} & {*cell.metadata.get("tags", [])}

@@ -129,6 +129,7 @@ def test_pages_have_the_figures_of_the_records():
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 NEEDED = PROJECT["project"]["dependencies"]
+TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.M))
 
 
 def test_drawn_pictures_are_those_that_the_network_gives():
@@ -165,9 +166,25 @@ def test_every_test_that_a_promise_names_exists():
 
 
 def test_every_command_that_is_named_exists():
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z]+):", makefile, re.MULTILINE))
     pages = [*ROOT.glob("*.md"), *ROOT.glob("*.qmd"), *ROOT.glob("pages/*.qmd")]
     text = " ".join(page.read_text("utf-8") for page in [*pages, *NOTEBOOKS])
     named = set(re.findall(r"(?:`|^ {4}|\d )make ([a-z]+)", text, re.MULTILINE))
-    assert named and named <= targets
+    assert named and named <= TARGETS
+
+
+def test_what_a_workflow_runs_can_be_run_by_hand():
+    pages = [*ROOT.glob("*.md"), ROOT / "pages" / "r.qmd"]
+    guides = "".join(path.read_text("utf-8") for path in pages)
+    guides = re.sub(', repos = "[^"]*"', "", guides)  # setup-r sets it
+    quarto = (ROOT / "requirements-quarto.lock").read_text("utf-8")
+    for path in ROOT.glob(".github/workflows/*.yml"):
+        workflow = yaml.safe_load(path.read_text("utf-8"))
+        for step in (s for job in workflow["jobs"].values() for s in job["steps"]):
+            if "quarto" in step.get("uses", ""):
+                assert f"quarto-cli=={step['with']['version']} " in quarto
+            if "GH_TOKEN" not in step.get("env", {}):
+                for line in step.get("run", "").splitlines():
+                    make = re.fullmatch("make ([a-z ]+)", line)
+                    by_make = make and set(make[1].split()) <= TARGETS
+                    tests = line.startswith(".venv/bin/python -m pytest tests/")
+                    assert by_make or tests or f"{line}\n" in guides, line
