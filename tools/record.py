@@ -97,7 +97,7 @@ def run_program(job, partial, resumed, execute):
     begun = provenance()
     keras.config.disable_interactive_logging()
     train_without_pauses()
-    if job.deterministic:
+    if job.deterministic and keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
