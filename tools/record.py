@@ -48,7 +48,7 @@ def train(job, execute=run_python):
     """Run a job in its folder's .partial, and leave a whole record there.
 
     A training that was interrupted goes on after the last complete epoch, unless it is
-    timed; it is refused if its cells, options, versions or machine have changed.
+    timed; it is refused if its cells, data, options, versions or machine differ.
     """
     partial = RUNS / f"{job.folder}.partial"
     partial.mkdir(parents=True, exist_ok=True)
@@ -57,6 +57,7 @@ def train(job, execute=run_python):
             return
         note, state = partial / "started.json", partial / "state/training_metadata.json"
         started = {"job": job.described, "machine": machine(), "versions": versions()}
+        started |= data_at_hand()
         kept = {**started, "resumed": []}
         if job.timed or (partial / "run.json").exists() or not note.exists():
             for path in {*partial.iterdir()} - {partial / "lock"}:
@@ -65,7 +66,7 @@ def train(job, execute=run_python):
             kept = json.loads(note.read_text(encoding="utf-8"))
         if kept != {**started, "resumed": kept["resumed"]}:
             raise SystemExit(
-                f"{partial} holds an unfinished training of other cells, options,"
+                f"{partial} holds an unfinished training of other cells, options, data,"
                 " versions or of another machine, expected these: delete that folder to"
                 " start again, or restore them to go on."
             )
