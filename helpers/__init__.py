@@ -3,7 +3,7 @@
 from importlib import import_module
 
 _NAMES = {
-    "data": "Cifar100 DataError NoDataError load_cifar100",
+    "data": "DataError Dataset NoDataError load_cifar100 load_data",
     "exercises": "check hashed",
     "figures": "model_summary plot_images plot_network set_style",
     "notebooks": "dtype_policy quiet_start run_cells train_without_pauses",

@@ -2,12 +2,13 @@
 
 import contextlib
 import hashlib
+import json
 import logging
 import os
 import sys
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from platformdirs import user_cache_path
@@ -35,28 +36,8 @@ NOWHERE = (
     f"CIFAR-100 is not on this machine: download {MIRRORS[1]}/{ARCHIVE} in a browser"
     f" and put it into {CACHE}, or set CIFAR100_DIR to where it is."
 )
-SUPERCLASSES = {  # and classes, from https://www.cs.toronto.edu/~kriz/cifar.html
-    "aquatic_mammals": "beaver dolphin otter seal whale",
-    "fish": "aquarium_fish flatfish ray shark trout",
-    "flowers": "orchid poppy rose sunflower tulip",
-    "food_containers": "bottle bowl can cup plate",
-    "fruit_and_vegetables": "apple mushroom orange pear sweet_pepper",
-    "household_electrical_devices": "clock keyboard lamp telephone television",
-    "household_furniture": "bed chair couch table wardrobe",
-    "insects": "bee beetle butterfly caterpillar cockroach",
-    "large_carnivores": "bear leopard lion tiger wolf",
-    "large_man-made_outdoor_things": "bridge castle house road skyscraper",
-    "large_natural_outdoor_scenes": "cloud forest mountain plain sea",
-    "large_omnivores_and_herbivores": "camel cattle chimpanzee elephant kangaroo",
-    "medium_mammals": "fox porcupine possum raccoon skunk",
-    "non-insect_invertebrates": "crab lobster snail spider worm",
-    "people": "baby boy girl man woman",
-    "reptiles": "crocodile dinosaur lizard snake turtle",
-    "small_mammals": "hamster mouse rabbit shrew squirrel",
-    "trees": "maple_tree oak_tree palm_tree pine_tree willow_tree",
-    "vehicles_1": "bicycle bus motorcycle pickup_truck train",
-    "vehicles_2": "lawn_mower rocket streetcar tank tractor",
-}
+# Names and classes, from https://www.cs.toronto.edu/~kriz/cifar.html
+SUPERCLASSES = json.loads(Path(__file__).with_name("superclasses.json").read_text())
 
 
 class DataError(Exception):
@@ -67,15 +48,29 @@ class NoDataError(DataError):
     """CIFAR-100 is not on this machine, and could not be brought there."""
 
 
-class Cifar100(NamedTuple):
-    """CIFAR-100, or its stand-in, in memory; all arrays are of uint8, images RGB."""
+@dataclass
+class Dataset:
+    """Square images with labels, in memory, and what they are."""
 
-    train: tuple[np.ndarray, np.ndarray]  # images (50000, 32, 32, 3), labels (50000, 1)
-    test: tuple[np.ndarray, np.ndarray]  # images (10000, 32, 32, 3), labels (10000, 1)
-    class_names: list[str]  # 100, in the order of the labels
-    superclass_names: list[str]  # 20
-    superclass_of: np.ndarray  # (100,): the superclass of each class
-    name: str  # "CIFAR-100" or "stand-in data"
+    train: tuple  # images (n, height, width, channels), labels (n, 1), both of uint8
+    test: tuple  # the same for other images
+    class_names: list  # in the order of the labels
+    name: str  # such as "CIFAR-100" or "stand-in data"
+    superclass_names: list | None = None  # if None, each class is its own superclass
+    superclass_of: np.ndarray | None = None  # (classes,): the superclass of each class
+
+    def __post_init__(self):
+        for x, y in (self.train, self.test):
+            if (x.ndim, x.dtype, *y.shape, y.dtype) != (4, "u1", len(x), 1, "u1"):
+                raise DataError(
+                    f"{self.name}: {x.dtype} images {x.shape}, {y.dtype} labels"
+                    f" {y.shape}, expected uint8 (n, height, width, channels) and"
+                    " (n, 1): use astype and reshape."
+                )
+        self.image_shape, self.num_classes = x.shape[1:], len(self.class_names)
+        if self.superclass_names is None:
+            self.superclass_names = self.class_names
+            self.superclass_of = np.arange(self.num_classes)
 
 
 def load_cifar100(source=None, *, download=True):
@@ -92,7 +87,7 @@ def load_cifar100(source=None, *, download=True):
 
     Returns
     -------
-    Cifar100
+    Dataset
         The arrays that ``keras.datasets.cifar100.load_data()`` returns, and the names.
         A drawn stand-in takes their place where they are not to be had, unless
         ``CIFAR100_STAND_IN`` is "never"; if that is "always", it comes at once.
@@ -115,7 +110,10 @@ def load_cifar100(source=None, *, download=True):
             log.warning("%s A drawn stand-in takes its place.", error)
     train, test, groups, names = draw_stand_in(*(n for n, _ in FILES.values()))
     superclass_of = np.arange(100, dtype=np.uint8) // 5
-    return Cifar100(train, test, names, groups, superclass_of, "stand-in data")
+    return Dataset(train, test, names, "stand-in data", groups, superclass_of)
+
+
+load_data = load_cifar100  # what the lecture is about: another data set goes here
 
 
 def data_folder(source=None, *, download=True):
@@ -137,7 +135,7 @@ def _load(source, download):
     groups = sorted(SUPERCLASSES)
     number = {c: k for k, g in enumerate(groups) for c in SUPERCLASSES[g].split()}
     of = np.array([number[c] for c in sorted(number)], np.uint8)
-    return folder, Cifar100(train, test, sorted(number), groups, of, "CIFAR-100")
+    return folder, Dataset(train, test, sorted(number), "CIFAR-100", groups, of)
 
 
 def _find(source):

@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from helpers import NoDataError, load_cifar100
+from helpers import NoDataError, load_data
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb"))
@@ -20,7 +20,7 @@ def real_data():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CIFAR100_STAND_IN", "never")
         try:
-            return load_cifar100(download=False)
+            return load_data(download=False)
         except NoDataError:
             pytest.skip("the real data is not at hand")
 

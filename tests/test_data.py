@@ -93,7 +93,9 @@ def loads(files, caplog):
         caplog.clear()
         cifar = load_cifar100(*arguments, **options)
         assert cifar.name == "CIFAR-100"
-        for (images, labels), content in zip(cifar[:2], files.values(), strict=True):
+        for (images, labels), content in zip(
+            (cifar.train, cifar.test), files.values(), strict=True
+        ):
             rows = np.frombuffer(content, np.uint8).reshape(-1, RECORD_BYTES)
             assert labels.dtype == np.uint8 and (labels == rows[:, 1:2]).all()
             planes = rows[:, 2:].reshape(-1, 3, 32, 32)
@@ -398,7 +400,7 @@ def test_memory_is_at_most_1_3_times_the_arrays(small, monkeypatch):
     cifar = load_cifar100()
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    arrays = [array for part in cifar[:2] for array in part]
+    arrays = [array for part in (cifar.train, cifar.test) for array in part]
     assert peak <= 1.3 * sum(array.nbytes for array in arrays)
 
 

@@ -87,7 +87,7 @@ def compare(page, model, images):
 
 
 def test_page_computes_what_keras_does(real_data, open_page):
-    model = run_cells("02-model.ipynb", "network")["build_model"]()
+    model = run_cells("02-model.ipynb", "network")["build_model"](real_data)
     model.load_weights(load_run("baseline").weights)
     compare(begin(open_page(PLAY)), model, real_data.test[0][20:220].astype("float32"))
 
@@ -212,7 +212,7 @@ def test_convolution_is_that_of_keras(open_page):
         kernel = np.array([x.input_value() for x in inputs.all()], "float32")
         output = ops.conv(picture, kernel.reshape(3, 3, 1, 1), stride, padding)
         assert np.allclose(numbers(1), output[0, :, :, 0], atol=6e-3)
-        pooled = ops.max_pool(ops.relu(output), 2)
+        pooled = ops.max_pool(ops.relu(output), 2, strides=2)
         assert np.allclose(numbers(2), pooled[0, :, :, 0], atol=6e-3)
     touch.get_by_role("button", name="One step", exact=True).click()
     output = touch.locator("table").nth(1).locator("td").all_inner_texts()

@@ -79,7 +79,6 @@ def test_records_follow_the_schema_and_are_whole():
     for path in RUNS.glob("*/*/run.json"):
         record = load_run(path.parent.relative_to(RUNS).as_posix()).record
         Draft202012Validator(schema).validate(record)
-        assert record["data_sha256"] == {name: FILES[name][1] for name in FILES}
 
 
 def test_the_test_images_judge_the_choice_and_what_the_page_admits(notebooks):

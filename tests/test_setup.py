@@ -173,7 +173,7 @@ def test_every_command_that_is_named_exists():
 
 
 def test_what_a_workflow_runs_can_be_run_by_hand():
-    pages = [*ROOT.glob("*.md"), ROOT / "pages" / "r.qmd"]
+    pages = [*ROOT.glob("*.md"), ROOT / "pages/r.qmd", ROOT / "pages/systems.qmd"]
     guides = "".join(path.read_text("utf-8") for path in pages)
     guides = re.sub(', repos = "[^"]*"', "", guides)  # setup-r sets it
     quarto = (ROOT / "requirements-quarto.lock").read_text("utf-8")

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 
-from helpers import run_cells
+from helpers import load_data, run_cells
 from helpers.notebooks import NOTEBOOKS
 
 PICTURES = NOTEBOOKS.parent / "images"
@@ -212,7 +212,7 @@ def parts_of_the_data():
 
 def drawn():
     """Return the text of every picture by the name of its file."""
-    model = run_cells("02-model.ipynb", "network")["build_model"]()
+    model = run_cells("02-model.ipynb", "network")["build_model"](load_data())
     return {
         "split.svg": parts_of_the_data(),
         "window.svg": window(),

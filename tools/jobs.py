@@ -48,7 +48,9 @@ def compared(tag, build, train):
     """Return the program of one of notebook 3's comparisons, by its functions."""
     network = cell_sources("02-model.ipynb", "network")
     cells = cell_sources("03-training.ipynb", "data", tag)
-    call = f"keras.utils.set_random_seed(SEED)\nmodel = {build}()\nhistory = {train}"
+    call = (
+        f"keras.utils.set_random_seed(SEED)\nmodel = {build}(data)\nhistory = {train}"
+    )
     return program_of(*network, *cells, call)
 
 
@@ -156,7 +158,7 @@ class Job(NamedTuple):
 
 
 def jobs(epochs=None):
-    """Return all jobs; `epochs` shortens the lecture's training."""
+    """Return all jobs; `epochs` shortens the trainings of part 3."""
     (improving, choice), networks = recipes(), large_networks()
     refit = list(networks)[-1]
     full = {"epochs": epochs or 30, "tested": "end", "weights": True}
@@ -176,7 +178,8 @@ def jobs(epochs=None):
     for seed in SEEDS[:2]:
         for run, number, step, build, train in compare:
             program = compared(run, build, train)
-            table.append(Job(run, step, number, seed, program, epochs=20))
+            shorter = min(epochs or 20, 20)
+            table.append(Job(run, step, number, seed, program, epochs=shorter))
     for number, (step, program) in enumerate(improving.items(), start=1):
         tested = "end" if step == choice else "never"
         for seed in SEEDS_OF_THE_CHOICE if step == choice else SEEDS:

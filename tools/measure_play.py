@@ -20,7 +20,7 @@ from PIL import Image, ImageOps
 from playwright.sync_api import sync_playwright
 from provenance import provenance
 
-from helpers import load_run, quiet_start, run_cells
+from helpers import load_data, load_run, quiet_start, run_cells
 from helpers.runs import RUNS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,7 +57,7 @@ def in_keras():
     import numpy as np
 
     with quiet_start():
-        model = run_cells("02-model.ipynb", "network")["build_model"]()
+        model = run_cells("02-model.ipynb", "network")["build_model"](load_data())
     model.load_weights(load_run("baseline").weights)
     image = np.zeros((1, 32, 32, 3), "float32")
     model.predict_on_batch(image)

@@ -7,6 +7,7 @@ Dask: on this machine, or on the cluster that DASK_SCHEDULER_ADDRESS names.
 
 import argparse
 import datetime
+import functools
 import inspect
 import itertools
 import json
@@ -27,8 +28,7 @@ from filelock import FileLock, Timeout
 from jobs import SEED, Job, jobs, sha256
 from provenance import machine, provenance, versions
 
-from helpers import DataError, load_cifar100, quiet_start
-from helpers.data import FILES
+from helpers import DataError, NoDataError, load_data, quiet_start
 from helpers.notebooks import run_cells, train_without_pauses
 from helpers.runs import RUNS
 
@@ -48,7 +48,7 @@ def train(job, execute=run_python):
     """Run a job in its folder's .partial, and leave a whole record there.
 
     A training that was interrupted goes on after the last complete epoch, unless it is
-    timed; it is refused if its cells, options, versions or machine have changed.
+    timed; it is refused if its cells, data, options, versions or machine differ.
     """
     partial = RUNS / f"{job.folder}.partial"
     partial.mkdir(parents=True, exist_ok=True)
@@ -57,6 +57,7 @@ def train(job, execute=run_python):
             return
         note, state = partial / "started.json", partial / "state/training_metadata.json"
         started = {"job": job.described, "machine": machine(), "versions": versions()}
+        started |= data_at_hand()
         kept = {**started, "resumed": []}
         if job.timed or (partial / "run.json").exists() or not note.exists():
             for path in {*partial.iterdir()} - {partial / "lock"}:
@@ -65,7 +66,7 @@ def train(job, execute=run_python):
             kept = json.loads(note.read_text(encoding="utf-8"))
         if kept != {**started, "resumed": kept["resumed"]}:
             raise SystemExit(
-                f"{partial} holds an unfinished training of other cells, options,"
+                f"{partial} holds an unfinished training of other cells, options, data,"
                 " versions or of another machine, expected these: delete that folder to"
                 " start again, or restore them to go on."
             )
@@ -97,7 +98,7 @@ def run_program(job, partial, resumed, execute):
     begun = provenance()
     keras.config.disable_interactive_logging()
     train_without_pauses()
-    if job.deterministic:
+    if job.deterministic and keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
@@ -124,7 +125,7 @@ def run_program(job, partial, resumed, execute):
     write(path, history.to_csv(index=False, float_format="%.6g"))
     if job.weights:
         # A model that was not compiled saves its weights without the optimizer's state.
-        bare = names["build_model"]()
+        bare = keras.models.clone_model(model)
         bare.set_weights(model.get_weights())
         bare.save_weights(partial / "model.weights.h5")
     files = ["history.csv", "model.weights.h5"][: 1 + job.weights]
@@ -142,7 +143,7 @@ def run_program(job, partial, resumed, execute):
         "finished": datetime.date.today().isoformat(),
         **begun,
         "versions": {**begun["versions"], **names.get("versions", {})},
-        "data_sha256": {name: digest for name, (_, digest) in FILES.items()},
+        **data_at_hand(),
         "files_sha256": {file: sha256((partial / file).read_bytes()) for file in files},
     }
 
@@ -154,7 +155,7 @@ class Clock(keras.callbacks.Callback):
         super().__init__()
         self.job = job
         if job.tested != "never":
-            self.x_test, self.y_test = load_cifar100().test
+            self.x_test, self.y_test = load_data().test
         self.matrix_products = [matrix_product_speed()] if job.timed else []
 
     def on_train_begin(self, logs=None):
@@ -211,6 +212,12 @@ def watch_fit():
 
     keras.Model.fit = watched
     return given
+
+
+def data_sha256(data):
+    """Return hashes of the images and labels that were loaded."""
+    parts = {"train": data.train, "test": data.test}
+    return {k: sha256(b"".join(a.tobytes() for a in p)) for k, p in parts.items()}
 
 
 def facts_of(model, given):
@@ -298,12 +305,21 @@ def complete(history):
 
 
 def recorded(job, folder):
-    """Return whether a folder holds the record of this very job."""
+    """Return whether a folder holds the record of this very job, on this data."""
     try:
         record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
-    return {name: record.get(name) for name in job.described} == job.described
+    return record == {**record, **job.described, **data_at_hand()}
+
+
+@functools.cache
+def data_at_hand():
+    """Return the hashes of the data, as in a record, or nothing where it is not."""
+    try:
+        return {"data_sha256": data_sha256(load_data(download=False))}
+    except NoDataError:
+        return {}
 
 
 def publish(job, files):
@@ -393,7 +409,7 @@ def state():
     """Return what all workers must have in common."""
     table = "".join(job.program for job in jobs())
     try:
-        load_cifar100(download=False)
+        load_data(download=False)
         data = "at hand"
     except DataError:
         data = "missing"
@@ -406,7 +422,7 @@ def record(wanted):
     print(f"{len(wanted) - len(missing)} of {len(wanted)} are recorded already.")
     if not missing:
         return 0
-    load_cifar100()
+    load_data()
     failed, started, done = 0, time.time(), itertools.count(1)
     local = {"n_workers": 1, "threads_per_worker": 1, "processes": False}
     local["dashboard_address"] = "127.0.0.1:0"

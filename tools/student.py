@@ -27,7 +27,12 @@ FILES = (
 )
 FILES += ("*.lock", "README.md", "index.qmd", "pyproject.toml")
 JUNK = (".*_cache", ".ipynb_checkpoints", "__pycache__", "*.new", "*.partial")
-TEACHING = ("teaching.qmd", "homework.qmd", "recording.qmd")  # pages for instructors
+TEACHING = (
+    "teaching.qmd",
+    "adapt.qmd",
+    "homework.qmd",
+    "recording.qmd",
+)  # pages for instructors
 TOOLS = ("student.*", "homework.*", "test.py")  # what works in the whole only
 TOOLS += ("stale.py", "constants.txt")
 COMMANDS = ("help", "site", "view", "lab", "data", "clean")

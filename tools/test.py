@@ -13,7 +13,7 @@ from pathlib import Path
 
 from render import NO_RENDERER
 
-from helpers import DataError, NoDataError, load_cifar100
+from helpers import DataError, NoDataError, load_data
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTEST = [sys.executable, "-m", "pytest"]
@@ -56,7 +56,7 @@ def main():
         raise SystemExit("The student edition has no tests.")
     os.environ["CIFAR100_STAND_IN"] = "never"
     try:
-        load_cifar100(download=False)
+        load_data(download=False)
         strict = True
     except NoDataError as error:
         strict = False

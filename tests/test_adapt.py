@@ -1,0 +1,66 @@
+"""The page on another data set, followed word by word with the digits."""
+
+import importlib.util
+import json
+import os
+import re
+
+import nbformat
+import numpy as np
+import pytest
+from conftest import ROOT, run
+
+from helpers import DataError, Dataset
+
+BASELINE = "runs/baseline/the-lecture-s-network-425/run.json"
+
+
+def begins(code):
+    """Return what the first statement of a cell defines."""
+    first = next(line for line in code.splitlines() if not line.startswith("#"))
+    return first.partition(" = ")[0]
+
+
+def test_digits_take_the_place_of_cifar_100(clone):
+    page = (ROOT / "pages/adapt.qmd").read_text(encoding="utf-8")
+    load, *blocks = re.findall(r"(?s)```python\n(.*?)\n```", page)[:4]
+    for name, old, new in (
+        ("helpers/data.py", "load_data = load_cifar100.*", load),
+        ("notebooks/04-testing.ipynb", r'"dolphin\\"', r'"digit 8\"'),
+        ("_quarto.yml", r" +pre-render: .*\n| +- href: pages/play\.qmd\n.*\n", ""),
+    ):
+        text = (clone / name).read_text(encoding="utf-8")
+        text, changes = re.subn(old, new.replace("\\", r"\\"), text)
+        assert changes > 0
+        (clone / name).write_text(text, encoding="utf-8")
+    (clone / "pages/play.qmd").unlink()
+    paths = [*sorted(clone.glob("notebooks/0[1-4]*.ipynb"))]
+    notebook = nbformat.read(paths[1], as_version=4)
+    cells = {begins(c.source): c for c in notebook.cells if c.cell_type == "code"}
+    for block in blocks:
+        cells[begins(block)].source = block
+    nbformat.write(notebook, paths[1])
+    commands = [["tools/record.py", "baseline", "--epochs", "2"]]
+    commands += [["tools/execute.py", path] for path in paths]
+    if importlib.util.find_spec("smalldocs"):
+        commands += [["tools/deck_page.py", "render", "-q", clone]]
+    for command in commands:
+        environment = os.environ | {"PYTHONPATH": str(clone)}
+        status, said = run(*command, cwd=clone, env=environment)
+        assert status == 0, said
+    record, old = (json.loads((at / BASELINE).read_text()) for at in (clone, ROOT))
+    assert record["images"] == 1150 and record["epochs"] == 2
+    assert record["data_sha256"].keys() == old["data_sha256"].keys()
+    assert not {*record["data_sha256"].values()} & {*old["data_sha256"].values()}
+    for path in paths:
+        text = path.read_text(encoding="utf-8")
+        asked = len(set(re.findall(r"answer_\d+ = None", text)))
+        assert text.count('"Right.') == asked and "Not yet" not in text
+        assert "digits" in text or path == paths[1]
+
+
+def test_data_of_another_form_is_one_sentence():
+    images, labels = np.zeros((5, 8, 8, 1), np.uint8), np.zeros((5, 1), np.uint8)
+    for pair in (images[..., 0], labels), (images / 255, labels), (images, labels[0]):
+        with pytest.raises(DataError, match="use astype and reshape"):
+            Dataset((images, labels), pair, ["one"], "some")
