@@ -93,9 +93,8 @@ def loads(files, caplog):
         caplog.clear()
         cifar = load_cifar100(*arguments, **options)
         assert cifar.name == "CIFAR-100"
-        for (images, labels), content in zip(
-            (cifar.train, cifar.test), files.values(), strict=True
-        ):
+        parts = cifar.train, cifar.test
+        for (images, labels), content in zip(parts, files.values(), strict=True):
             rows = np.frombuffer(content, np.uint8).reshape(-1, RECORD_BYTES)
             assert labels.dtype == np.uint8 and (labels == rows[:, 1:2]).all()
             planes = rows[:, 2:].reshape(-1, 3, 32, 32)
