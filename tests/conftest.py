@@ -52,14 +52,7 @@ def clone(tmp_path):
     """The repository as it stands, in a folder of its own, all committed."""
 
     def git(folder, *command):
-        command = [
-            "git",
-            "-c",
-            "user.name=x",
-            "-c",
-            "user.email=x@example.org",
-            *command,
-        ]
+        command = ["git", "-c", "user.name=x", "-c", "user.email=x@x", *command]
         return subprocess.check_output(command, cwd=folder, env=git_environment())
 
     try:

@@ -88,10 +88,8 @@ class Server(ThreadingHTTPServer):
     def mirror(self, *answers):
         """Let mirrors give these answers, or lists, the last one again and again."""
         self.requests.clear()
-        self.answers = {
-            str(number): answer if isinstance(answer, list) else [answer]
-            for number, answer in enumerate(answers)
-        }
+        listed = [a if isinstance(a, list) else [a] for a in answers]
+        self.answers = {str(number): each for number, each in enumerate(listed)}
         address = f"http://127.0.0.1:{self.server_port}"
         data.MIRRORS = [f"{address}/{name}" for name in self.answers]
 

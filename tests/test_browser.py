@@ -141,19 +141,6 @@ def test_hints_and_solutions_open_by_keyboard(open_page):
         assert solved.count() == folded.count(), "code and output are folded, too"
 
 
-def test_keyboard_reaches_the_parts_and_shows_where_it_is(open_page):
-    page = open_page("index.html")
-    focused = page.locator("main a:focus[href$='01-data.html']")
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        if focused.count():
-            break
-    style = focused.evaluate("e => getComputedStyle(e)")
-    assert style["outlineStyle"] != "none" or style["boxShadow"] != "none"
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/01-data.html")
-
-
 def test_notebook_is_there_to_download_and_its_hosts_follow_from_the_address(open_page):
     page = open_page(PARTS[0])
     with page.expect_download() as download:

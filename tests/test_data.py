@@ -29,15 +29,9 @@ def sha256(content):
     return hashlib.sha256(content).hexdigest()
 
 
-def tar(members):
-    """Return a compressed archive of names and their contents."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
-        for name, content in members.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    return buffer.getvalue()
+def known(files):
+    """Return what `helpers.data.FILES` says of files."""
+    return {name: (len(x) // RECORD_BYTES, sha256(x)) for name, x in files.items()}
 
 
 @pytest.fixture(scope="module")
@@ -51,17 +45,22 @@ def files():
 
 @pytest.fixture(scope="module")
 def archive(files):
-    """Their archive, with a member that nobody asked for."""
+    """Their compressed archive, with a member that nobody asked for."""
     members = {f"cifar-100-binary/{name}": files[name] for name in files}
-    return tar({**members, "../evil": b"evil"})
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
+        for name, content in {**members, "../evil": b"evil"}.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue()
 
 
 @pytest.fixture
 def small(no_data, files, archive, monkeypatch):
     """A machine without the data, to which the small data is the published one."""
     monkeypatch.setenv("CIFAR100_STAND_IN", "never")
-    known = {name: (len(x) // RECORD_BYTES, sha256(x)) for name, x in files.items()}
-    monkeypatch.setattr(data, "FILES", known)
+    monkeypatch.setattr(data, "FILES", known(files))
     monkeypatch.setattr(data, "ARCHIVE_SHA256", sha256(archive))
     return no_data
 
@@ -164,10 +163,8 @@ def test_nothing_is_unpickled(kept, tmp_path):
     assert trace.exists(), "it does no harm, so this would test nothing"
     trace.unlink()
     (tmp_path / "train").write_bytes(harm)
-    packed = tmp_path / "cifar-100-python.tar.gz"
-    packed.write_bytes(tar({"cifar-100-python/train": harm}))
     (kept / "train.bin").write_bytes(harm)
-    for source in (tmp_path, tmp_path / "train", packed, None):
+    for source in (tmp_path, tmp_path / "train", kept, None):
         with pytest.raises(DataError):
             load_cifar100(source, download=False)
     assert not trace.exists()
@@ -387,14 +384,9 @@ def test_cache_that_is_a_file_is_one_sentence(small, server, archive):
 
 
 def test_memory_is_at_most_1_3_times_the_arrays(small, monkeypatch):
-    folder = small / "cifar-100-binary"
-    folder.mkdir(parents=True)
-    files = {}
-    for name, (records, _) in FILES.items():
-        content = bytes(records * RECORD_BYTES)
-        (folder / name).write_bytes(content)
-        files[name] = records, sha256(content)
-    monkeypatch.setattr(data, "FILES", files)
+    files = {name: bytes(FILES[name][0] * RECORD_BYTES) for name in FILES}
+    put(small / "cifar-100-binary", files)
+    monkeypatch.setattr(data, "FILES", known(files))
     tracemalloc.start()
     cifar = load_cifar100()
     _, peak = tracemalloc.get_traced_memory()

@@ -20,10 +20,8 @@ def wait_for(path):
 
 
 # As a shell starts a program in the foreground.
-FOREGROUND = {
-    "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    "start_new_session": True,
-}
+FOREGROUND = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+FOREGROUND["start_new_session"] = True
 
 
 @pytest.fixture

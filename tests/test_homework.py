@@ -37,10 +37,7 @@ SUBMISSIONS = {
     "overwrites": (dict.fromkeys(ANSWERS, CHEATS + "answer_{n} = 0"), 0),
     "reads": ({"2": 'answer_2 = open("tests/q2.py").read().split("\'")[-2]'}, 4),
     "loops": ({"3": "while True:\n    pass"}, 4),
-    "eats": (
-        {"3": "import numpy as np\n\nanswer_3 = np.ones(10**9)[:3] * [1, 2, 3]"},
-        4,
-    ),
+    "eats": ({"3": "answer_3 = ([1, 2, 3] * 10**9)[:3]"}, 4),
     "connects": ({"3": CONNECTS}, 4),
     "misspells": ({"1": "answer_1 = = 12"}, 4),
     "dies": ({"3": "import os\n\nos._exit(1)"}, 0),

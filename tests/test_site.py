@@ -3,12 +3,11 @@
 import functools
 import re
 import subprocess
-import urllib.request
 from urllib.parse import unquote, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
-from conftest import ROOT, git_environment, rendered_pages, run, start
+from conftest import ROOT, git_environment, rendered_pages, run
 
 SITE = ROOT / "_site"
 PAGES = rendered_pages()[1]
@@ -69,11 +68,3 @@ def test_no_markup_is_left_over(page):
         tag.decompose()
     left = r"^:::|@fig-|@tbl-|\{\{<|\{#|\]\(|\*\*|fig-cap"
     assert re.findall(left, main.get_text(), re.M) == [], page.name
-
-
-def test_pages_are_served_to_this_machine():
-    with start(ROOT / "tools" / "render.py", "--view") as server:
-        address = re.search(r"http://127\.0\.0\.1:\d+/", server.stdout.readline())[0]
-        with urllib.request.urlopen(f"{address}pages/colours.css") as answer:
-            assert answer.read() == (SITE / "pages" / "colours.css").read_bytes()
-        server.terminate()
