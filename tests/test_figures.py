@@ -19,10 +19,9 @@ def test_images_stand_under_their_titles():
 
 
 def test_wrong_images_are_refused():
-    for shape, titles, columns in (
-        *(((8, 8), 8, 5), ((2, 8, 8, 4), 2, 5), ((1, 2, 8, 8, 3), 1, 5)),
-        *(((2, 8, 8), 0, 5), ((2, 8, 8), 1, 5), ((2, 8, 8), 2, 0)),
-    ):
+    wrong = [((8, 8), 8, 5), ((2, 8, 8, 4), 2, 5), ((1, 2, 8, 8, 3), 1, 5)]
+    wrong += [((2, 8, 8), 0, 5), ((2, 8, 8), 1, 5), ((2, 8, 8), 2, 0)]
+    for shape, titles, columns in wrong:
         with pytest.raises(ValueError, match="pass a batch"):
             plot_images(np.zeros(shape), ["a"] * titles, columns=columns)
 

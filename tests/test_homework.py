@@ -22,12 +22,7 @@ import helpers.exercises
 
 check = helpers.check = helpers.exercises.check = lambda *given: "Right."
 """
-CONNECTS = """\
-import socket
-
-socket.create_connection(("example.invalid", 80))
-answer_3 = (1, 2, 3)
-"""
+CONNECTS = 'import socket\n\nsocket.create_connection(("example.invalid", 80))\n'
 # What stands in the cells of a submission, exercise by exercise, and what it deserves.
 SUBMISSIONS = {
     "perfect": ({}, 5),
@@ -38,7 +33,7 @@ SUBMISSIONS = {
     "reads": ({"2": 'answer_2 = open("tests/q2.py").read().split("\'")[-2]'}, 4),
     "loops": ({"3": "while True:\n    pass"}, 4),
     "eats": ({"3": "answer_3 = ([1, 2, 3] * 10**9)[:3]"}, 4),
-    "connects": ({"3": CONNECTS}, 4),
+    "connects": ({"3": CONNECTS + "answer_3 = (1, 2, 3)"}, 4),
     "misspells": ({"1": "answer_1 = = 12"}, 4),
     "dies": ({"3": "import os\n\nos._exit(1)"}, 0),
 }

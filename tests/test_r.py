@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, run
 from jupyter_client.kernelspec import find_kernel_specs
 
 from helpers import NoDataError, load_run
@@ -67,6 +67,5 @@ def test_notebook_in_r_repeats_its_outputs(with_r, monkeypatch):
     except NoDataError:
         mode, stand_in = "--nbval-lax", "always"
     monkeypatch.setenv("CIFAR100_STAND_IN", stand_in)
-    command = [sys.executable, "-m", "pytest", mode, "notebooks/lecture-in-r.ipynb"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout
+    status, said = run("-m", "pytest", mode, "notebooks/lecture-in-r.ipynb", cwd=ROOT)
+    assert status == 0, said

@@ -12,8 +12,9 @@ import subprocess
 import numpy as np
 import pytest
 from conftest import ROOT, git_environment, load_tool, save_notebook, start
+from jsonschema import Draft202012Validator
 
-from helpers import load_run, load_runs
+from helpers import RunError, load_run, load_runs, tidy_history
 from helpers.data import FILES
 from helpers.runs import RUNS
 
@@ -73,8 +74,6 @@ def test_every_job_is_recorded_by_the_committed_cells(record):
 
 
 def test_records_follow_the_schema_and_are_whole():
-    from jsonschema import Draft202012Validator
-
     schema = json.loads((RUNS / "schema.json").read_text(encoding="utf-8"))
     for path in RUNS.glob("*/*/run.json"):
         record = load_run(path.parent.relative_to(RUNS).as_posix()).record
@@ -113,8 +112,6 @@ def copied(tmp_path, monkeypatch):
 
 
 def test_damaged_record_is_one_sentence(copied):
-    from helpers import RunError
-
     whole = {path: path.read_bytes() for path in copied.iterdir()}
     assert load_run("baseline").weights == copied / "model.weights.h5"
     assert len(load_run(f"baseline/{copied.name}").history) == 30
@@ -132,8 +129,6 @@ def test_damaged_record_is_one_sentence(copied):
 
 
 def test_history_becomes_tidy():
-    from helpers import tidy_history
-
     history = {"accuracy": [0.1, 0.2], "val_accuracy": [0.3, 0.4], "seconds": [1, 1]}
     assert tidy_history(history).to_dict("list") == {
         "epoch": [1, 2, 1, 2],

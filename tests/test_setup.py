@@ -129,6 +129,8 @@ def test_pages_have_the_figures_of_the_records():
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 NEEDED = PROJECT["project"]["dependencies"]
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("*.qmd"), *ROOT.glob("pages/*.qmd")]
+PROSE = "\n".join(path.read_text("utf-8") for path in [*PAGES, *NOTEBOOKS])
 TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.M))
 
 
@@ -159,23 +161,18 @@ def test_lock_has_every_package_and_names_no_host():
 
 
 def test_every_test_that_a_promise_names_exists():
-    text = " ".join(p.read_text(encoding="utf-8") for p in ROOT.glob("pages/*.qmd"))
     tests = " ".join(path.read_text("utf-8") for path in ROOT.glob("tests/test_*.py"))
-    named = set(re.findall(r"`(test_\w+)`", text))
-    assert named and named <= set(re.findall(r"^def (test_\w+)", tests, re.MULTILINE))
+    named = set(re.findall(r"`(test_\w+)`", PROSE))
+    assert named and named <= set(re.findall(r"^def (test_\w+)", tests, re.M))
 
 
 def test_every_command_that_is_named_exists():
-    pages = [*ROOT.glob("*.md"), *ROOT.glob("*.qmd"), *ROOT.glob("pages/*.qmd")]
-    text = " ".join(page.read_text("utf-8") for page in [*pages, *NOTEBOOKS])
-    named = set(re.findall(r"(?:`|^ {4}|\d )make ([a-z]+)", text, re.MULTILINE))
+    named = set(re.findall(r"(?:`|^ {4}|\d )make ([a-z]+)", PROSE, re.M))
     assert named and named <= TARGETS
 
 
 def test_what_a_workflow_runs_can_be_run_by_hand():
-    pages = [*ROOT.glob("*.md"), ROOT / "pages/r.qmd", ROOT / "pages/systems.qmd"]
-    guides = "".join(path.read_text("utf-8") for path in pages)
-    guides = re.sub(', repos = "[^"]*"', "", guides)  # setup-r sets it
+    guides = re.sub(', repos = "[^"]*"', "", PROSE)  # setup-r sets it
     quarto = (ROOT / "requirements-quarto.lock").read_text("utf-8")
     for path in ROOT.glob(".github/workflows/*.yml"):
         workflow = yaml.safe_load(path.read_text("utf-8"))

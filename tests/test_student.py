@@ -35,9 +35,8 @@ def edition(request, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tool, "ROOT", root)
         patch.setattr(tool, "STUDENT", root / "_student")
-        patch.setattr(
-            tool.subprocess, "run", lambda command: SimpleNamespace(returncode=0)
-        )
+        done = SimpleNamespace(returncode=0)
+        patch.setattr(tool.subprocess, "run", lambda command: done)
         for path in root.glob("notebooks/*.ipynb"):
             notebook = nbformat.read(path, as_version=4)
             nbformat.write(colab.with_cell(notebook, MINE), path)

@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LIMITS = {
     "lines of helpers": ("helpers/**/*.py", r"\n", 700, 700),
     "lines of the recorder": ("tools/record.py", r"\n", 550, 550),
-    "lines of tests": ("tests/**/*.py", r"\n", 2665, 2600),
+    "lines of tests": ("tests/**/*.py", r"\n", 2600, 2600),
     "words in the README": ("README.md", r"\S+", 700, 700),
     "commands of make": ("Makefile", r"(?m)^[a-z]+:.*## ", 12, 12),
 }
