@@ -88,7 +88,7 @@ def load_cifar100(source=None, *, download=True):
     Returns
     -------
     Dataset
-        The arrays that ``keras.datasets.cifar100.load_data()`` returns, and the names.
+        The arrays of ``keras.datasets.cifar100.load_data()``, as bytes, and the names.
         A drawn stand-in takes their place where they are not to be had, unless
         ``CIFAR100_STAND_IN`` is "never"; if that is "always", it comes at once.
 

@@ -27,12 +27,8 @@ FILES = (
 )
 FILES += ("*.lock", "README.md", "index.qmd", "pyproject.toml")
 JUNK = (".*_cache", ".ipynb_checkpoints", "__pycache__", "*.new", "*.partial")
-TEACHING = (
-    "teaching.qmd",
-    "adapt.qmd",
-    "homework.qmd",
-    "recording.qmd",
-)  # pages for instructors
+# Pages for instructors.
+TEACHING = ("teaching.qmd", "adapt.qmd", "homework.qmd", "recording.qmd")
 TOOLS = ("student.*", "homework.*", "test.py")  # what works in the whole only
 TOOLS += ("stale.py", "constants.txt")
 COMMANDS = ("help", "site", "view", "lab", "data", "clean")
