@@ -100,5 +100,7 @@ def test_what_its_readme_names_is_there(edition):
     for name in ("tests", ".github", "tools/student.py", "pages/teaching.qmd"):
         assert not (folder / name).exists()
     if shutil.which("make"):
-        listed = subprocess.check_output(["make", "help"], cwd=folder, text=True)
+        listed = subprocess.check_output(
+            ["make", "--no-print-directory", "help"], cwd=folder, text=True
+        )
         assert {line.split()[0] for line in listed.splitlines()} == commands
