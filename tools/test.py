@@ -17,6 +17,8 @@ from helpers import DataError, NoDataError, load_data
 
 ROOT = Path(__file__).resolve().parents[1]
 PYTEST = [sys.executable, "-m", "pytest"]
+# Two files at a time: a third less time on two cores, and no more memory than two take.
+TWO = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def guarded(folder, stand_in):
@@ -47,7 +49,7 @@ def compare(mode, stand_in):
     """
     with tempfile.TemporaryDirectory() as folder:
         environment = guarded(folder, stand_in)
-        command = [*comparison(mode), "--ignore=notebooks/lecture-in-r.ipynb"]
+        command = [*comparison(mode), *TWO, "--ignore=notebooks/lecture-in-r.ipynb"]
         return subprocess.call(command, cwd=ROOT, env=environment)
 
 
@@ -65,7 +67,7 @@ def main():
         raise SystemExit(f"Not tested: {error}") from None
     rendered = subprocess.call([sys.executable, ROOT / "tools" / "render.py"])
     failed = rendered not in (0, NO_RENDERER)
-    failed |= subprocess.call([*PYTEST, "tests"], cwd=ROOT)
+    failed |= subprocess.call([*PYTEST, *TWO, "tests"], cwd=ROOT)
     if strict:
         failed |= compare("--nbval", "never")
     if not strict or os.environ.get("CI"):
