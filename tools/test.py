@@ -18,7 +18,7 @@ from helpers import DataError, NoDataError, load_data
 ROOT = Path(__file__).resolve().parents[1]
 PYTEST = [sys.executable, "-m", "pytest"]
 # Two files at a time: a third less time on two cores, and no more memory than two take.
-TWO = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+TWO = ["-n", "2", "--dist", "loadfile"]
 
 
 def guarded(folder, stand_in):
