@@ -46,12 +46,15 @@ def dtype_policy():
     """Return the name of the number format that trains fastest on this processor.
 
     It is "mixed_bfloat16" where the processor has instructions for products of 16-bit
-    numbers and says so (Linux, AMX or AVX-512), else "float32".
+    numbers and says so (Linux, AMX or AVX-512), but not with JAX, else "float32".
     https://keras.io/api/mixed_precision/
     """
+    import keras
+
     info = Path("/proc/cpuinfo")
     flags = set(info.read_text().split()) if info.exists() else set()
-    return "mixed_bfloat16" if flags & {"amx_bf16", "avx512_bf16"} else "float32"
+    fast = flags & {"amx_bf16", "avx512_bf16"} and keras.config.backend() != "jax"
+    return "mixed_bfloat16" if fast else "float32"
 
 
 def cell_sources(notebook, *tags):

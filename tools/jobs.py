@@ -24,6 +24,9 @@ def sha256(content):
     return hashlib.sha256(content).hexdigest()
 
 
+JAX, TORCH = {"KERAS_BACKEND": "jax"}, {"KERAS_BACKEND": "torch"}
+
+
 # What to run: a program sets `model` and `history`, given SEED, epochs and callbacks.
 
 
@@ -106,6 +109,14 @@ def large_networks(notebook=NOTEBOOKS / "large.ipynb"):
     return programs
 
 
+def on_devices():
+    """Return the program of the appendix's training that is spread over devices."""
+    setup = cell_sources("05-improving.ipynb", "setup")
+    cell = cell_sources("large.ipynb", "devices")
+    call = "model, history = train_on_devices(SEED, epochs, callbacks)"
+    return program_of(*setup, *cell, call)
+
+
 def transfer(call):
     """Return the program of a training of the appendix on transfer, by its call.
 
@@ -139,6 +150,7 @@ class Job(NamedTuple):
     weights: bool = False  # whether they are kept
     deterministic: bool = False  # whether to use deterministic operations
     timed: bool = False  # whether its seconds are compared: then it runs alone
+    environment: dict | None = None  # variables, such as the engine of Keras
 
     @property
     def folder(self):
@@ -149,7 +161,7 @@ class Job(NamedTuple):
     @property
     def described(self):
         """Return what decides the result: the record of this very job holds it, too."""
-        names = "epochs", "tested", "weights", "deterministic", "timed"
+        names = self._fields[self._fields.index("epochs") :]
         return {
             **{name: getattr(self, name) for name in ("run", "step", "number", "seed")},
             "program_sha256": sha256(self.program.encode()),
@@ -157,14 +169,10 @@ class Job(NamedTuple):
         }
 
 
-def jobs(epochs=None):
-    """Return all jobs; `epochs` shortens the trainings of part 3."""
-    (improving, choice), networks = recipes(), large_networks()
-    refit = list(networks)[-1]
+def of_the_lecture(epochs):
+    """Return the jobs of parts 2 and 3; `epochs` shortens them."""
     full = {"epochs": epochs or 30, "tested": "end", "weights": True}
     table = [Job("baseline", "The lecture's network", 1, SEED, lecture(), **full)]
-    in_r = {"epochs": epochs or 30, "tested": "end"}
-    table.append(Job("r", "The lecture in R", 1, SEED, lecture_in_r(), **in_r))
     few = "train_on_few_images(model, epochs, callbacks)"
     compare = [
         ("dropout", 1, "With dropout", "build_model", few),
@@ -180,6 +188,22 @@ def jobs(epochs=None):
             program = compared(run, build, train)
             shorter = min(epochs or 20, 20)
             table.append(Job(run, step, number, seed, program, epochs=shorter))
+    for turn, deterministic in itertools.product(range(1, 5), (False, True)):
+        step = f"{'deterministic' if deterministic else 'plain'}, turn {turn}"
+        short = {"epochs": 2, "timed": True, "deterministic": deterministic}
+        table.append(Job("repeat", step, 1 + deterministic, SEED, lecture(), **short))
+    return table
+
+
+def of_r(epochs):
+    """Return the job of the lecture in R, of as many epochs as the lecture's."""
+    in_r = {"epochs": epochs or 30, "tested": "end"}
+    return [Job("r", "The lecture in R", 1, SEED, lecture_in_r(), **in_r)]
+
+
+def of_part_5(_):
+    """Return the jobs of part 5: its steps, and the learning rates that were tried."""
+    table, (improving, choice) = [], recipes()
     for number, (step, program) in enumerate(improving.items(), start=1):
         tested = "end" if step == choice else "never"
         for seed in SEEDS_OF_THE_CHOICE if step == choice else SEEDS:
@@ -189,31 +213,80 @@ def jobs(epochs=None):
         for seed in SEEDS[:2]:
             tried = with_peak(program, peak)
             table.append(Job("peaks", f"{step}, peak {peak}", number, seed, tried))
-    for number, (step, program) in enumerate(networks.items(), start=1):
-        table.append(Job("large", step, number, SEED, program, tested="end"))
+    return table
+
+
+def of_large(_):
+    """Return the jobs of the appendix on a larger network."""
+    table = [
+        Job("large", step, number, SEED, program, tested="end")
+        for number, (step, program) in enumerate(large_networks().items(), start=1)
+    ]
+    for number in (1, 2):
+        # Virtual devices: the processor does the work of all of them.
+        flag = f"--xla_force_host_platform_device_count={number}"
+        options = {"epochs": 5, "environment": {**JAX, "XLA_FLAGS": flag}}
+        step = "one device" if number == 1 else f"{number} devices"
+        table.append(Job("devices", step, number, SEED, on_devices(), **options))
+    return table
+
+
+def of_transfer(_):
+    """Return the jobs of the appendix on transfer."""
     call = "pretrain(SEED, callbacks)"
-    for seed in SEEDS:
-        job = Job("transfer", "80 classes", 1, seed, transfer(call), weights=True)
-        table.append(job)
+    table = [
+        Job("transfer", "80 classes", 1, seed, transfer(call), weights=True)
+        for seed in SEEDS
+    ]
     for number, n in enumerate((5, 20, 100), start=2):
         program = transfer(f"from_scratch({n}, SEED, callbacks)")
         for seed in SEEDS:
             step = f"{n} images of each new class"
             table.append(Job("transfer", step, number, seed, program, tested="end"))
-    timed = {"tested": "each", "timed": True}
-    original, pytorch = contender("original"), contender("pytorch")
-    ways = {"original": original, "bundle": lecture(), "pytorch": pytorch}
+    return table
+
+
+def of_benchmark(_):
+    """Return the timed jobs of the appendix on speed."""
+    table, (improving, choice) = [], recipes()
+    timed, original = {"tested": "each", "timed": True}, contender("original")
+    ways = {
+        "original": (original, None),
+        "bundle": (lecture(), None),
+        "bundle on JAX": (lecture(), JAX),
+        "bundle on PyTorch": (lecture(), TORCH),
+        "plain PyTorch": (contender("pytorch"), TORCH),
+    }
     for turn in (1, 2):
-        for number, (way, program) in enumerate(ways.items(), start=1):
-            step = f"{way}, turn {turn}"
-            table.append(Job("speed", step, number, SEED, program, epochs=3, **timed))
+        for number, (way, (program, environment)) in enumerate(ways.items(), start=1):
+            step, short = f"{way}, turn {turn}", {"epochs": 3, **timed}
+            options = {**short, "environment": environment}
+            table.append(Job("speed", step, number, SEED, program, **options))
     for seed in SEEDS_OF_THE_CHOICE:
         table.append(Job("clock", "improved", 1, seed, improving[choice], **timed))
     table.append(Job("clock", "original", 2, SEED, original, epochs=30, **timed))
     # Another seed than that of the group "large", which is a second result then.
-    table.append(Job("clock", "large", 3, SEED + 1, networks[refit], **timed))
-    for turn, deterministic in itertools.product(range(1, 5), (False, True)):
-        step = f"{'deterministic' if deterministic else 'plain'}, turn {turn}"
-        short = {"epochs": 2, "timed": True, "deterministic": deterministic}
-        table.append(Job("repeat", step, 1 + deterministic, SEED, lecture(), **short))
+    *_, refit = large_networks().values()
+    table.append(Job("clock", "large", 3, SEED + 1, refit, **timed))
     return table
+
+
+# The notebooks that some jobs need: a course may do without the others.
+NEEDED = {
+    of_the_lecture: ("02-model", "03-training"),
+    of_r: ("lecture-in-r",),
+    of_part_5: ("05-improving",),
+    of_large: ("05-improving", "large"),
+    of_transfer: ("05-improving", "transfer"),
+    of_benchmark: ("02-model", "03-training", "05-improving", "large", "benchmark"),
+}
+
+
+def jobs(epochs=None):
+    """Return all jobs of the notebooks that are there."""
+    return [
+        job
+        for make, notebooks in NEEDED.items()
+        if all((NOTEBOOKS / f"{name}.ipynb").exists() for name in notebooks)
+        for job in make(epochs)
+    ]

@@ -138,6 +138,7 @@ def run_program(job, partial, resumed, execute):
         "test": clock.result() if job.tested != "never" else None,
         "temperature": temperature(names) if job.run == "baseline" else None,
         "peak_bytes": peak_bytes(),
+        "first_step_seconds": clock.first_step,
         "matrix_product_operations_per_second": clock.matrix_products,
         "converted": None,
         "finished": datetime.date.today().isoformat(),
@@ -157,9 +158,14 @@ class Clock(keras.callbacks.Callback):
         if job.tested != "never":
             self.x_test, self.y_test = load_data().test
         self.matrix_products = [matrix_product_speed()] if job.timed else []
+        self.first_step = None
 
     def on_train_begin(self, logs=None):
         self.start = time.perf_counter()
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if batch == 1 and self.first_step is None:
+            self.first_step = round(time.perf_counter() - self.start, 3)
 
     def on_epoch_end(self, epoch, logs=None):
         logs["seconds"] = time.perf_counter() - self.start
@@ -356,7 +362,11 @@ def ask(job=None):
     with tempfile.TemporaryFile("w+") as said:
         child = subprocess.Popen(
             command,
-            env={**os.environ, "RETICULATE_PYTHON": sys.executable},
+            env={
+                **os.environ,
+                "RETICULATE_PYTHON": sys.executable,
+                **((job and job["environment"]) or {}),
+            },
             stdin=subprocess.PIPE,
             stdout=None if job else said,
             stderr=said,
