@@ -225,7 +225,7 @@ def of_large(_):
     for number in (1, 2):
         # Virtual devices: the processor does the work of all of them.
         flag = f"--xla_force_host_platform_device_count={number}"
-        options = {"epochs": 5, "environment": {**JAX, "XLA_FLAGS": flag}}
+        options = {"epochs": 10, "environment": {**JAX, "XLA_FLAGS": flag}}
         step = "one device" if number == 1 else f"{number} devices"
         table.append(Job("devices", step, number, SEED, on_devices(), **options))
     return table
