@@ -222,11 +222,10 @@ def of_large(_):
         Job("large", step, number, SEED, program, tested="end")
         for number, (step, program) in enumerate(large_networks().items(), start=1)
     ]
-    for number in (1, 2):
+    for number, step in enumerate(("one device", "two devices"), start=1):
         # Virtual devices: the processor does the work of all of them.
         flag = f"--xla_force_host_platform_device_count={number}"
         options = {"epochs": 10, "environment": {**JAX, "XLA_FLAGS": flag}}
-        step = "one device" if number == 1 else f"{number} devices"
         table.append(Job("devices", step, number, SEED, on_devices(), **options))
     return table
 
