@@ -249,18 +249,23 @@ def of_benchmark(_):
     """Return the timed jobs of the appendix on speed."""
     table, (improving, choice) = [], recipes()
     timed, original = {"tested": "each", "timed": True}, contender("original")
-    ways = {
+    speed = {
         "original": (original, None),
         "bundle": (lecture(), None),
-        "bundle on JAX": (lecture(), JAX),
-        "bundle on PyTorch": (lecture(), TORCH),
+        "pytorch": (contender("pytorch"), None),
+    }
+    engines = {
+        "TensorFlow": (lecture(), {"KERAS_BACKEND": "tensorflow"}),
+        "JAX": (lecture(), JAX),
+        "PyTorch": (lecture(), TORCH),
         "plain PyTorch": (contender("pytorch"), TORCH),
     }
-    for turn in (1, 2):
+    groups = {"speed": speed, "engines": engines}
+    for (run, ways), turn in itertools.product(groups.items(), (1, 2)):
         for number, (way, (program, environment)) in enumerate(ways.items(), start=1):
-            step, short = f"{way}, turn {turn}", {"epochs": 3, **timed}
-            options = {**short, "environment": environment}
-            table.append(Job("speed", step, number, SEED, program, **options))
+            options = {"epochs": 3, "environment": environment, **timed}
+            step = f"{way}, turn {turn}"
+            table.append(Job(run, step, number, SEED, program, **options))
     for seed in SEEDS_OF_THE_CHOICE:
         table.append(Job("clock", "improved", 1, seed, improving[choice], **timed))
     table.append(Job("clock", "original", 2, SEED, original, epochs=30, **timed))
