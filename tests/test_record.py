@@ -249,6 +249,7 @@ def test_killed_recording_goes_on_after_the_last_epoch(lecture):
     first.kill()
     first.wait()
     (lecture / "wait").unlink()
+    foreign.with_name("either-or-425.partial").joinpath("history.csv").touch()
     second = run(lecture, *command)
     said, _ = second.communicate(timeout=300)
     assert second.returncode == 1 and "either-or-425 recorded" in said, said

@@ -102,7 +102,7 @@ def run_program(job, partial, resumed, execute):
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
-    clock, path = Clock(job), partial / "history.csv"
+    clock, path = Clock(job), partial / "log.csv"
     callbacks = [clock, keras.callbacks.CSVLogger(path, append=True)]
     if not job.timed:
         backup = {"double_checkpoint": True, "delete_checkpoint": False}
@@ -122,7 +122,8 @@ def run_program(job, partial, resumed, execute):
             f"{partial} does not hold every epoch once, from the seed {job.seed}, as"
             " expected: delete that folder to start again."
         )
-    write(path, history.to_csv(index=False, float_format="%.6g"))
+    table = history.to_csv(index=False, float_format="%.6g")
+    write(partial / "history.csv", table)
     if job.weights:
         # A model that was not compiled saves its weights without the optimizer's state.
         bare = keras.models.clone_model(model)
