@@ -112,6 +112,7 @@ def test_page_is_whole_accessible_and_by_itself(theme, open_page):
             begin(page)
         for width in (1280, 390):
             page.set_viewport_size({"width": width, "height": 900})
+            page.evaluate("new Promise(done => requestAnimationFrame(done))")
             assert page.evaluate("document.documentElement.scrollWidth") <= width, name
             options = WHOLE if theme == "light" else COLOURS
             for rule in Axe().run(page, options=options).response["violations"]:
@@ -121,8 +122,7 @@ def test_page_is_whole_accessible_and_by_itself(theme, open_page):
         page.set_viewport_size({"width": 680, "height": 900})
         page.wrong += [f"on paper: {wrong}" for wrong in page.evaluate(PRINTED)]
         page.emulate_media(media="screen", color_scheme=theme)
-        if page.wrong:
-            found[name] = list(page.wrong)
+        found |= {name: [*page.wrong]} if page.wrong else {}
     assert found == {}
 
 
