@@ -56,8 +56,8 @@ lock: $(DEV) # renew the lock files (RESOLUTION=lowest-direct: with the oldest v
 clean: ## remove what the other commands made, but not the data and the runs
 	@if [ -x $(BIN)/pre-commit ]; then $(BIN)/pre-commit uninstall >/dev/null 2>&1; fi; \
 		git config --remove-section diff.jupyternotebook 2>/dev/null; true
-	@rm -rf .venv _site _student _homework .quarto .pytest_cache .ruff_cache notebooks/.ruff_cache *.egg-info
-	@find helpers tests tools notebooks -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
+	@rm -rf .venv _site _student _homework .quarto .pytest_cache .ruff_cache notebooks/.ruff_cache pages/play/network *.egg-info
+	@find helpers tools notebooks $(wildcard tests) -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
 
 # A folder that was moved, or a .venv whose Python is gone, is set up anew.
 ifneq ($(shell $(BIN)/python -c "print(open('.venv/made-for').readline().strip(), end='')" 2>/dev/null),$(CURDIR))

@@ -10,6 +10,7 @@ _NAMES = {
     "runs": "Run RunError load_run load_runs tidy_history",
 }
 __all__ = sorted(" ".join(_NAMES.values()).split())
+__dir__ = __all__.copy  # for completion
 
 
 def __getattr__(name):

@@ -50,7 +50,7 @@ class NoDataError(DataError):
 
 @dataclass
 class Dataset:
-    """Square images with labels, in memory, and what they are."""
+    """Images with labels, in memory, and what they are."""
 
     train: tuple  # images (n, height, width, channels), labels (n, 1), both of uint8
     test: tuple  # the same for other images
@@ -90,13 +90,13 @@ def load_cifar100(source=None, *, download=True):
     Dataset
         The arrays of ``keras.datasets.cifar100.load_data()``, as bytes, and the names.
         A drawn stand-in takes their place where they are not to be had, unless
-        ``CIFAR100_STAND_IN`` is "never"; if that is "always", it comes at once.
+        ``CIFAR100_STAND_IN`` is "never"; "always" gives it unless there is a `source`.
 
     Raises
     ------
     DataError
-        If `source` is not the published data, or if the cache cannot be written; as a
-        `NoDataError`, if the data is not to be had and the stand-in is forbidden.
+        If `source` is not the published data, the cache cannot be written or the
+        variable has another value; as a `NoDataError`, if the data is not to be had.
     """
     stand_in = os.environ.get("CIFAR100_STAND_IN", "")
     if stand_in not in ("", "never", "always"):
@@ -117,7 +117,7 @@ load_data = load_cifar100  # what the lecture is about: another data set goes he
 
 
 def data_folder(source=None, *, download=True):
-    """Return the folder of the two files, verified; arguments as in `load_cifar100`."""
+    """Return the folder of the two files, as `load_cifar100`, but without stand-in."""
     return _load(source, download)[0]
 
 

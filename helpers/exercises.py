@@ -48,7 +48,7 @@ def check(answer, truth, tolerance=0.0):
     truth : str, number, sequence of numbers, or Hashed
         The right answer, computed next to the question, or what `hashed` returns.
     tolerance : float, default 0.0
-        The largest distance that a number may have from the truth, in its unit.
+        The largest distance of a number from the truth; Hashed has its own, rounded.
     """
     if answer is None:
         return Verdict("Your turn: replace None.")

@@ -38,7 +38,7 @@ def plot_images(images, titles, columns=5, size=1.5):
     Raises
     ------
     ValueError
-        If the images have another shape, or there is not one title per image.
+        If there are no images, not a title for each, no columns, or another shape.
     """
     images = np.asarray(images)
     fits = images.ndim == 3 or (images.ndim == 4 and images.shape[-1] in (1, 3))

@@ -49,11 +49,9 @@ def dtype_policy():
     numbers and says so (Linux, AMX or AVX-512), but not with JAX, else "float32".
     https://keras.io/api/mixed_precision/
     """
-    import keras
-
     info = Path("/proc/cpuinfo")
-    flags = set(info.read_text().split()) if info.exists() else set()
-    fast = flags & {"amx_bf16", "avx512_bf16"} and keras.config.backend() != "jax"
+    known = info.exists() and os.environ.get("KERAS_BACKEND") != "jax"
+    fast = {"amx_bf16", "avx512_bf16"} & set(info.read_text().split() if known else ())
     return "mixed_bfloat16" if fast else "float32"
 
 
@@ -73,7 +71,7 @@ def cell_sources(notebook, *tags):
 
 
 def run_cells(notebook, *tags, **names):
-    """Run the cells of a notebook that carry one of the tags; return all their names.
+    """Run the cells of a notebook that carry one of the tags; return the namespace.
 
     Parameters
     ----------
@@ -82,7 +80,7 @@ def run_cells(notebook, *tags, **names):
     *tags : str
         The tags of the cells, which run from top to bottom.
     **names
-        Names that exist before the first of them runs.
+        Names that exist before the first of them runs, and are returned, too.
 
     Raises
     ------

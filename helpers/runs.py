@@ -34,7 +34,7 @@ def load_run(name):
     Raises
     ------
     RunError
-        If the name stands for several, or if a file is not the one that was recorded.
+        If the name stands for none or several, or a file is not as it was recorded.
     """
     paths = _trainings(name)
     if len(paths) > 1:
@@ -67,7 +67,7 @@ def load_runs(group):
 
 def _trainings(name):
     """Return the folders of a training or group, without those still unfinished."""
-    folders = RUNS.glob(name if "/" in name else f"{name}/*")
+    folders = RUNS.glob(f"./{name}" if "/" in name else f"./{name}/*")
     found = [p for p in folders if (p / "run.json").exists() and not p.suffix]
     if not found:
         raise RunError(f"{RUNS / name} holds no training, expected one: {ADVICE}")
@@ -96,7 +96,7 @@ def tidy_history(history):
     ----------
     history : dict of list, or pandas.DataFrame
         ``history`` of what Keras' `fit` returns, or of a `Run`, with columns in pairs:
-        a metric, and the same prefixed with "val_" for the validation images.
+        a metric, and the same prefixed with "val_"; single ones are left out.
 
     Returns
     -------
@@ -106,7 +106,7 @@ def tidy_history(history):
     Raises
     ------
     ValueError
-        If a metric has no validation value, or the rows are of several trainings.
+        If no metric has validation values, or the rows are of several trainings.
     """
     wide = pd.DataFrame(history)
     metrics = [name for name in wide if f"val_{name}" in wide]

@@ -150,9 +150,9 @@ def test_history_becomes_tidy():
 def test_history_is_read_without_what_an_interruption_left(record, tmp_path):
     path = tmp_path / "history.csv"
     rows = ["epoch,loss,seconds,val_loss", "0,3,1,NA", "1,9,1,NA", "1,2,1,NA"]
-    path.write_text("\n".join([*rows, "2,1,1,NA", "3,0."]))
-    whole = {"epoch": [1, 2, 3], "loss": [3, 2, 1], "seconds": [1, 1, 1]}
-    assert record.complete(path).to_dict("list") == whole
+    path.write_text("\n".join([*rows, "2,nan,1,NA", "3,0."]))
+    whole = {"epoch": [1, 2, 3], "loss": [3, 2, -1], "seconds": [1, 1, 1]}
+    assert record.complete(path).fillna(-1).to_dict("list") == whole
 
 
 def test_backup_that_was_killed_between_its_two_files_is_undone(record, tmp_path):
@@ -164,7 +164,7 @@ def test_backup_that_was_killed_between_its_two_files_is_undone(record, tmp_path
             os.utime(path, (1000 + is_later, 1000 + is_later))
         for path in before:
             path.write_text("old") if kept else path.unlink()
-        record.mend(epoch)
+        record.repair_backup(epoch)
         found = [path.read_text() for path in (weights, epoch) if path.exists()]
         assert found == ([left] * 2 if left else [])
 

@@ -20,7 +20,7 @@ import pandas as pd
 from jupyter_client.kernelspec import NoSuchKernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
-from provenance import machine
+from provenance import machine, peak_bytes
 
 from helpers.exercises import digest
 from helpers.notebooks import NOTEBOOKS
@@ -89,7 +89,7 @@ def main(path):
         else:
             raise
         raise SystemExit(f"{path} is left as it was: {reason}") from None
-    gigabytes = peak_memory()
+    gigabytes = (peak_bytes(children=True) or float("nan")) / 1e9
     print(f"{path}: {seconds:.0f} s, at most {gigabytes:.2f} GB of memory")
     if truths:
         keep(path.resolve(), truths, tolerances)
@@ -121,15 +121,7 @@ def keep(path, truths, tolerances):
     )
 
 
-def peak_memory():
-    """Return the most gigabytes that a finished child process held, NaN if unknown."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return float("nan")
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return peak * (1 if sys.platform == "darwin" else 1024) / 1e9
-
-
 if __name__ == "__main__":
+    if len(sys.argv) != 2 or not Path(sys.argv[1]).is_file():
+        raise SystemExit("Name one notebook, such as notebooks/01-data.ipynb.")
     main(Path(sys.argv[1]))

@@ -27,6 +27,7 @@ import nbformat
 import pandas as pd
 from nbconvert.preprocessors import TagRemovePreprocessor
 from nbformat.v4 import new_code_cell, new_raw_cell
+from provenance import peak_bytes
 from student import JUNK, ROOT, TRUTH
 
 from helpers import hashed
@@ -151,8 +152,8 @@ def run(archive, submission, folder, limits):
     preprocessors.ExecutePreprocessor = Limited
     resource.setrlimit(resource.RLIMIT_DATA, (int(limits["gigabytes"] * 1e9),) * 2)
     main(submission, autograder=archive, output_dir=folder, no_logo=True)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    (Path(folder) / "peak").write_text(f"{peak * 1024 / 1e9:.2f}")
+    peak = peak_bytes(children=True)
+    (Path(folder) / "peak").write_text(f"{peak / 1e9:.2f}")
 
 
 def grade(name, submissions, limits):
@@ -211,6 +212,8 @@ if __name__ == "__main__":
         for name in what or sorted(p.stem for p in ROOT.glob("notebooks/0*.ipynb")):
             make(name)
     elif action == "grade":
+        if len(what) < 2:
+            parser.error("name a part, such as 01-data, and the submissions")
         grade(what[0], what[1:], given)
     else:
         run(*what, given)

@@ -12,7 +12,7 @@ import time
 from distributed import Client, LocalCluster, wait
 from jobs import Job, lecture
 from provenance import provenance
-from record import RUNS, perform, write
+from record import RUNS, run_on_worker, write
 
 EMPTY, TRAININGS = 10_000, 2
 
@@ -39,7 +39,7 @@ def main():
             Client(local) as client,
         ):
             empty = seconds_of(client, int, [()] * EMPTY)
-            training = seconds_of(client, perform, trainings)
+            training = seconds_of(client, run_on_worker, trainings)
         shutil.rmtree(RUNS / "dask")
         measured[f"workers_{workers}"] = {
             "milliseconds_per_empty_job": round(1000 * empty / EMPTY, 2),

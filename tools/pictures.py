@@ -32,8 +32,10 @@ def part(notebook, label, box):
 
 
 def main():
-    for number, figure in PARTS.items():
-        part(*figure).save(PICTURES / f"part-{number}.png", optimize=True)
+    for number, (notebook, *figure) in PARTS.items():
+        if (NOTEBOOKS / notebook).exists():
+            picture = part(notebook, *figure)
+            picture.save(PICTURES / f"part-{number}.png", optimize=True)
 
 
 if __name__ == "__main__":

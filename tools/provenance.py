@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -56,6 +57,16 @@ def versions():
     names = (keras.backend.backend(), "keras", "numpy")
     found = {name: import_module(name).__version__ for name in names}
     return {"python": platform.python_version(), **found}
+
+
+def peak_bytes(children=False):
+    """Return the most memory that this process or its children held, if known."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    who = resource.RUSAGE_CHILDREN if children else resource.RUSAGE_SELF
+    return resource.getrusage(who).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def provenance():

@@ -16,4 +16,4 @@ run_r <- function(job, names) {
   )
 }
 
-record$work(run_r)
+record$worker_main(run_r)

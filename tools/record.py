@@ -9,6 +9,7 @@ import argparse
 import datetime
 import functools
 import inspect
+import io
 import itertools
 import json
 import logging
@@ -26,7 +27,7 @@ import pandas as pd
 from distributed import Client, WorkerPlugin, as_completed
 from filelock import FileLock, Timeout
 from jobs import SEED, Job, jobs, sha256
-from provenance import machine, provenance, versions
+from provenance import machine, peak_bytes, provenance, versions
 
 from helpers import DataError, NoDataError, load_data, quiet_start
 from helpers.notebooks import run_cells, train_without_pauses
@@ -70,7 +71,7 @@ def train(job, execute=run_python):
                 " versions or of another machine, expected these: delete that folder to"
                 " start again, or restore them to go on."
             )
-        mend(state)
+        repair_backup(state)
         if state.exists():
             kept["resumed"].append(json.loads(state.read_text())["epoch"])
             print(f"{job.folder}: going on after epoch {kept['resumed'][-1]}")
@@ -79,7 +80,7 @@ def train(job, execute=run_python):
         write(partial / "run.json", json.dumps(record, indent=2) + "\n")
 
 
-def mend(state):
+def repair_backup(state):
     """Undo a backup of Keras that was killed after its weights and before its epoch."""
     weights = state.with_name("latest.weights.h5")
     if not weights.exists():
@@ -214,7 +215,9 @@ def watch_fit():
     given, fit = {}, keras.Model.fit
 
     def watched(*args, **kwargs):
-        given.update(inspect.signature(fit).bind(*args, **kwargs).arguments)
+        bound = inspect.signature(fit).bind(*args, **kwargs)
+        bound.apply_defaults()
+        given.update(bound.arguments)
         return fit(*args, **kwargs)
 
     keras.Model.fit = watched
@@ -232,8 +235,8 @@ def facts_of(model, given):
     if not isinstance(model, keras.Model):
         return torch_facts(model, given)
     return {
-        "images": int(len(given["x"]) * (1 - given.get("validation_split", 0))),
-        "batch_size": given["batch_size"],
+        "images": int(len(given["x"]) * (1 - given["validation_split"])),
+        "batch_size": given["batch_size"] or 32,  # Keras' own
         "steps": int(model.optimizer.iterations),
         "loss": model.loss if isinstance(model.loss, str) else model.loss.name,
         "optimizer": {
@@ -280,16 +283,6 @@ def temperature(names):
     return round(float(fitted), 2)
 
 
-def peak_bytes():
-    """Return the most memory that this process has held, where that is known."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak * (1 if sys.platform == "darwin" else 1024)
-
-
 # Files: whole, or as they were.
 
 
@@ -302,9 +295,11 @@ def write(path, text):
 
 def complete(history):
     """Return the rows of a CSVLogger, once for each epoch, which count from 1."""
-    rows = pd.read_csv(history, on_bad_lines="skip")
+    lines = history.read_text(encoding="utf-8").splitlines(keepends=True)
+    commas = lines[0].count(",")
+    whole = [x for x in lines if x.endswith("\n") and x.count(",") == commas]
     # Without validation, CSVLogger adds columns for it that stay empty.
-    rows = rows.dropna(axis=1, how="all").dropna()
+    rows = pd.read_csv(io.StringIO("".join(whole))).dropna(axis=1, how="all")
     rows = rows.drop_duplicates("epoch", keep="last").sort_values("epoch")
     rows["epoch"] = rows["epoch"].astype(int) + 1
     last = [name for name in ("seconds", "test_accuracy") if name in rows]
@@ -344,7 +339,7 @@ def publish(job, files):
 # The engine. What Dask sends to a worker imports what it needs there.
 
 
-def ask(job=None):
+def run_subprocess(job=None):
     """Run a job in the worker's own copy of the lecture; return the lines it prints.
 
     A job in R is run by R, which runs this program below itself.
@@ -384,30 +379,30 @@ def ask(job=None):
     return lines
 
 
-def perform(job, folder):
+def run_on_worker(job, folder):
     """Do one job on a worker; return the files that it leaves."""
     import json
 
     from helpers.runs import RUNS
 
-    ask(job)
+    run_subprocess(job)
     partial = RUNS / f"{folder}.partial"
     kept = json.loads((partial / "run.json").read_text())["files_sha256"]
     return {name: (partial / name).read_bytes() for name in (*kept, "run.json")}
 
 
-class Fitness(WorkerPlugin):
+class CompatibilityCheck(WorkerPlugin):
     """Refuses a worker that has other cells, other versions or no data."""
 
-    name = "fitness"
+    name = "compatibility"
 
-    def __init__(self, expected, ask):
-        self.expected, self.ask = expected, ask
+    def __init__(self, expected, run):
+        self.expected, self.run = expected, run
 
     def setup(self, worker):
         import json
 
-        found = json.loads(self.ask()[-1])
+        found = json.loads(self.run()[-1])
         for what, value in self.expected.items():
             if found[what] != value:
                 raise RuntimeError(
@@ -416,7 +411,7 @@ class Fitness(WorkerPlugin):
                 )
 
 
-def state():
+def common_state():
     """Return what all workers must have in common."""
     table = "".join(job.program for job in jobs())
     try:
@@ -442,12 +437,12 @@ def record(wanted):
     with Client(**({} if elsewhere else local)) as client:
         print(f"To watch: {client.dashboard_link}", flush=True)
         if elsewhere:
-            client.register_plugin(Fitness(state(), ask))
+            client.register_plugin(CompatibilityCheck(common_state(), run_subprocess))
         free = [job for job in missing if not job.timed]
         for batch in (free, *([job] for job in missing if job.timed)):
             futures = {}
             for job in batch:
-                task = (perform, job._asdict(), job.folder)
+                task = (run_on_worker, job._asdict(), job.folder)
                 future = client.submit(*task, key=job.folder, pure=False)
                 futures[future] = job
             for future in as_completed(futures):
@@ -467,22 +462,24 @@ def end_with_the_pipe():
     os._exit(1)
 
 
-def work(execute=run_python):
+def worker_main(execute=run_python):
     """Do the job that comes through the pipe, or print the state if it is none."""
     job = json.loads(sys.stdin.readline())
     threading.Thread(target=end_with_the_pipe, daemon=True).start()
-    train(Job(**job), execute) if job else print(json.dumps(state()))
+    train(Job(**job), execute) if job else print(json.dumps(common_state()))
 
 
 def main():
     """Read the options and do what they say."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[1])
     parser.add_argument("group", nargs="*", help="what to record; all: everything")
-    parser.add_argument("--epochs", type=int, help="of the baseline (default: 30)")
+    parser.add_argument("--epochs", type=int, help="of the lecture (default: 30)")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
-        return work()
+        return worker_main()
+    if options.epochs is not None and options.epochs < 1:
+        parser.error(f"--epochs {options.epochs}: expected 1 or more")
     table = jobs(options.epochs)
     groups = list(dict.fromkeys(job.run for job in table))
     unknown = set(options.group) - {*groups, "all"}

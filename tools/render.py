@@ -6,7 +6,6 @@ be searched.
 
 import contextlib
 import functools
-import importlib.metadata
 import importlib.util
 import json
 import os
@@ -131,7 +130,7 @@ def main(what="index.qmd"):
     elif importlib.util.find_spec("smalldocs"):
         print(
             "Quarto is not at hand and could not be installed: using smalldocs, which"
-            " makes one page of the slides, to read and not to show."
+            " renders all pages, and makes one of the slides, to read and not to show."
         )
         deck = Path(__file__).with_name("deck_page.py")
         command = [sys.executable, str(deck), "render", "-q", str(ROOT)]

@@ -15,22 +15,14 @@ from helpers import hashed
 ROOT = Path(__file__).resolve().parents[1]
 STUDENT = ROOT / "_student"
 # What students get; the README, the notebooks and the texts are changed below.
-FOLDERS = (".devcontainer", "helpers", "images", "notebooks", "pages", "runs", "slides")
-FOLDERS += ("tools",)
-FILES = (
-    ".gitattributes",
-    ".gitignore",
-    "CITATION.cff",
-    "LICENSE*",
-    "Makefile",
-    "*.yml",
-)
-FILES += ("*.lock", "README.md", "index.qmd", "pyproject.toml")
+FOLDERS = ".devcontainer helpers images notebooks pages runs slides tools".split()
+FILES = ".gitattributes .gitignore CITATION.cff LICENSE* Makefile *.yml *.lock".split()
+FILES += ("README.md", "index.qmd", "pyproject.toml")
 JUNK = (".*_cache", ".ipynb_checkpoints", "__pycache__", "*.new", "*.partial")
 # Pages for instructors.
 TEACHING = ("teaching.qmd", "adapt.qmd", "homework.qmd", "recording.qmd")
-TOOLS = ("student.*", "homework.*", "test.py")  # what works in the whole only
-TOOLS += ("stale.py", "constants.txt")
+# What works in the whole only.
+TOOLS = ("student.*", "homework.*", "test.py", "stale.py", "constants.txt")
 COMMANDS = ("help", "site", "view", "lab", "data", "clean")
 TRUTH = re.compile(r"^truth_(\d+) = ", re.M)
 HASHED = """\
