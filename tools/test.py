@@ -50,6 +50,10 @@ def compare(mode, stand_in):
     """
     with tempfile.TemporaryDirectory() as folder:
         environment = guarded(folder, stand_in)
+        # The list of fonts is made here, once: where two notebooks that start together
+        # make it, Matplotlib becomes slow enough to say so.
+        fonts = [sys.executable, "-c", "import matplotlib.font_manager"]
+        subprocess.run(fonts, cwd=ROOT, env=environment, capture_output=True)
         command = [*comparison(mode), *TWO, "--ignore=notebooks/lecture-in-r.ipynb"]
         return subprocess.call(command, cwd=ROOT, env=environment)
 
