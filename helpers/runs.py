@@ -67,10 +67,10 @@ def load_runs(group):
 
 def _trainings(name):
     """Return the folders of a training or group, without those still unfinished."""
-    folders = RUNS.glob(f"./{name}" if "/" in name else f"./{name}/*")
-    found = [p for p in folders if (p / "run.json").exists() and not p.suffix]
+    records = (RUNS / str(name)).glob("run.json" if "/" in str(name) else "*/run.json")
+    found = [path.parent for path in records if not path.parent.suffix]
     if not found:
-        raise RunError(f"{RUNS / name} holds no training, expected one: {ADVICE}")
+        raise RunError(f"{RUNS}/{name} holds no training, expected one: {ADVICE}")
     return sorted(found)
 
 

@@ -124,8 +124,9 @@ def test_damaged_record_is_one_sentence(copied):
     shutil.copytree(copied, copied.with_name("other"))
     with pytest.raises(RunError, match="holds 2 trainings, expected one"):
         load_run("baseline")
-    with pytest.raises(RunError, match="holds no training"):
-        load_run("nothing")
+    for name in ("nothing", "/"):
+        with pytest.raises(RunError, match="holds no training"):
+            load_run(name)
 
 
 def test_history_becomes_tidy():
@@ -136,10 +137,8 @@ def test_history_becomes_tidy():
         "split": ["training"] * 2 + ["validation"] * 2,
         "value": [0.1, 0.2, 0.3, 0.4],
     }
-    for wrong in (
-        {"loss": [1.0]},
-        {"epoch": [1, 1], "loss": [1, 1], "val_loss": [1, 1]},
-    ):
+    repeated = {"epoch": [1, 1], "loss": [1, 1], "val_loss": [1, 1]}
+    for wrong in ({"loss": [1.0]}, repeated):
         with pytest.raises(ValueError, match="pass the history of one fit"):
             tidy_history(wrong)
 
@@ -153,6 +152,8 @@ def test_history_is_read_without_what_an_interruption_left(record, tmp_path):
     path.write_text("\n".join([*rows, "2,nan,1,NA", "3,0."]))
     whole = {"epoch": [1, 2, 3], "loss": [3, 2, -1], "seconds": [1, 1, 1]}
     assert record.complete(path).fillna(-1).to_dict("list") == whole
+    path.write_text("epoch,loss,val_loss\n0,nan,NA\n")
+    assert list(record.complete(path)) == ["epoch", "loss"]
 
 
 def test_backup_that_was_killed_between_its_two_files_is_undone(record, tmp_path):

@@ -298,8 +298,10 @@ def complete(history):
     lines = history.read_text(encoding="utf-8").splitlines(keepends=True)
     commas = lines[0].count(",")
     whole = [x for x in lines if x.endswith("\n") and x.count(",") == commas]
-    # Without validation, CSVLogger adds columns for it that stay empty.
-    rows = pd.read_csv(io.StringIO("".join(whole))).dropna(axis=1, how="all")
+    # Without validation, CSVLogger adds columns for it that hold only NA.
+    missing = {"keep_default_na": False, "na_values": "NA"}  # and nan is a value
+    rows = pd.read_csv(io.StringIO("".join(whole)), **missing)
+    rows = rows.dropna(axis=1, how="all").astype(float)
     rows = rows.drop_duplicates("epoch", keep="last").sort_values("epoch")
     rows["epoch"] = rows["epoch"].astype(int) + 1
     last = [name for name in ("seconds", "test_accuracy") if name in rows]
@@ -431,7 +433,8 @@ def record(wanted):
     load_data()
     failed, started, done = 0, time.time(), itertools.count(1)
     local = {"n_workers": 1, "threads_per_worker": 1, "processes": False}
-    local["dashboard_address"] = "127.0.0.1:0"
+    # By TCP, or the address that is printed is one where nobody listens.
+    local |= {"dashboard_address": "127.0.0.1:0", "protocol": "tcp"}
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # failures are listed
     elsewhere = os.environ.get("DASK_SCHEDULER_ADDRESS")
     with Client(**({} if elsewhere else local)) as client:
