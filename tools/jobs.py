@@ -95,18 +95,23 @@ def recipes(notebook=NOTEBOOKS / "05-improving.ipynb"):
 
 
 def large_networks(notebook=NOTEBOOKS / "large.ipynb"):
-    """Return the programs of the appendix on a larger network by their headings."""
+    """Return the programs of the appendix on a larger network: both sizes, and changes.
+
+    A cell tagged "without" takes one ingredient away from the small network's training.
+    """
+    found = tagged(notebook)
     setup = cell_sources("05-improving.ipynb", "setup")
-    found = [
-        (heading, code) for tag, heading, code in tagged(notebook) if tag == "large"
-    ]
-    programs = {}
-    for function in ("train_large", "refit_large"):
-        heading = next(h for h, source in found if f"def {function}(" in source)
-        call = f"model, history = {function}(SEED, callbacks)"
-        sources = [source for _, source in found]
-        programs[heading] = program_of(*setup, *sources, call)
-    return programs
+    recipe = [*setup, *(source for tag, _, source in found if tag == "large")]
+    call = "model, history = train_{}(SEED, callbacks)"
+    sizes = {
+        size: program_of(*recipe, call.format(size)) for size in ("small", "large")
+    }
+    changes = {
+        heading: program_of(*recipe, source, call.format("small"))
+        for tag, heading, source in found
+        if tag == "without"
+    }
+    return sizes, changes
 
 
 def on_devices():
@@ -218,10 +223,14 @@ def of_part_5(_):
 
 def of_large(_):
     """Return the jobs of the appendix on a larger network."""
-    table = [
-        Job("large", step, number, SEED, program, tested="end")
-        for number, (step, program) in enumerate(large_networks().items(), start=1)
-    ]
+    table, (sizes, changes) = [], large_networks()
+    seeds = {"small": SEEDS_OF_THE_CHOICE, "large": SEEDS}
+    for number, (step, program) in enumerate(sizes.items(), start=1):
+        for seed in seeds[step]:
+            table.append(Job("large", step, number, seed, program, tested="end"))
+    for number, (step, program) in enumerate(changes.items(), start=1):
+        for seed in SEEDS:
+            table.append(Job("ablation", step, number, seed, program))
     for number, step in enumerate(("one device", "two devices"), start=1):
         # Virtual devices: the processor does the work of all of them.
         flag = f"--xla_force_host_platform_device_count={number}"
@@ -266,12 +275,13 @@ def of_benchmark(_):
             options = {"epochs": 3, "environment": environment, **timed}
             step = f"{way}, turn {turn}"
             table.append(Job(run, step, number, SEED, program, **options))
+    sizes, _ = large_networks()
     for seed in SEEDS_OF_THE_CHOICE:
         table.append(Job("clock", "improved", 1, seed, improving[choice], **timed))
-    table.append(Job("clock", "original", 2, SEED, original, epochs=30, **timed))
-    # Another seed than that of the group "large", which is a second result then.
-    *_, refit = large_networks().values()
-    table.append(Job("clock", "large", 3, SEED + 1, refit, **timed))
+        table.append(Job("clock", "small", 2, seed, sizes["small"], **timed))
+    table.append(Job("clock", "original", 3, SEED, original, epochs=30, **timed))
+    # Another seed than those of the group "large", which is one more result then.
+    table.append(Job("clock", "large", 4, SEED + 5, sizes["large"], **timed))
     return table
 
 
