@@ -224,10 +224,8 @@ def of_part_5(_):
 def of_large(_):
     """Return the jobs of the appendix on a larger network."""
     table, (sizes, changes) = [], large_networks()
-    seeds = {"small": SEEDS_OF_THE_CHOICE, "large": SEEDS}
-    for number, (step, program) in enumerate(sizes.items(), start=1):
-        for seed in seeds[step]:
-            table.append(Job("large", step, number, seed, program, tested="end"))
+    for seed in SEEDS:
+        table.append(Job("large", "large", 1, seed, sizes["large"], tested="end"))
     for number, (step, program) in enumerate(changes.items(), start=1):
         for seed in SEEDS:
             table.append(Job("ablation", step, number, seed, program))

@@ -73,9 +73,12 @@ def variables():
         ("large", "large"),
     ):
         judged = load_runs(group)[0].dropna(subset="test.accuracy")
-        last = judged[judged["number"] == judged["number"].max()]
+        if group == "large":  # and of the seed that was timed
+            timed = load_runs("clock")[0]
+            judged = pd.concat([judged, timed[timed["step"] == "large"]])
+        last = judged[judged["step"] == judged["step"].iloc[-1]]
         lines += [f"{name}:", f'  accuracy: "{last["test.accuracy"].mean():.1%}"']
-        lines += [f"  epochs: {last['epochs'].max()}"]
+        lines += [f"  epochs: {last['epochs'].max()}", f"  seeds: {len(last)}"]
         lines += [f'  parameters: "{last["parameters"].max():,}"']
     _, epochs = load_runs("repeat")
     fastest = epochs.groupby(epochs["step"].str.split(",").str[0])["seconds"].min()
