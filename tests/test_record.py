@@ -84,8 +84,7 @@ def test_the_test_images_judge_the_choice_and_what_the_page_admits(notebooks):
     trainings, _ = load_runs("improving")
     judged = trainings.dropna(subset="test.accuracy").groupby("step")["seed"].agg(list)
     table = load_tool("jobs")
-    choice = table.recipes()[1]
-    assert judged.pop(choice) == list(table.SEEDS_OF_THE_CHOICE)
+    assert judged.pop(table.recipes()[1]) == list(table.SEEDS_OF_THE_CHOICE)
     prose = " ".join(cell.source for cell in notebooks["05-improving.ipynb"].cells)
     assert all(f'"{step}"' in prose for step in judged.index)
 

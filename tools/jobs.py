@@ -224,7 +224,7 @@ def of_part_5(_):
 def of_large(_):
     """Return the jobs of the appendix on a larger network."""
     table, (sizes, changes) = [], large_networks()
-    for seed in SEEDS:
+    for seed in SEEDS[:2]:
         table.append(Job("large", "large", 1, seed, sizes["large"], tested="end"))
     for number, (step, program) in enumerate(changes.items(), start=1):
         for seed in SEEDS:
