@@ -33,7 +33,7 @@ JAX, TORCH = {"KERAS_BACKEND": "jax"}, {"KERAS_BACKEND": "torch"}
 def program_of(*sources):
     """Return cells as one program, without the lines that only pages need."""
     text = "\n\n".join(source.strip() for source in sources)
-    return re.sub(r"^#\|.*\n", "", text, flags=re.M) + "\n"
+    return re.sub(r"^#\|.*\n\n?", "", text, flags=re.M) + "\n"
 
 
 def lecture():
@@ -94,12 +94,12 @@ def recipes(notebook=NOTEBOOKS / "05-improving.ipynb"):
     return programs, choice
 
 
-def large_networks(notebook=NOTEBOOKS / "large.ipynb"):
+def large_networks():
     """Return the programs of the appendix on a larger network: both sizes, and changes.
 
     A cell tagged "without" takes one ingredient away from the small network's training.
     """
-    found = tagged(notebook)
+    found = tagged(NOTEBOOKS / "large.ipynb")
     setup = cell_sources("05-improving.ipynb", "setup")
     recipe = [*setup, *(source for tag, _, source in found if tag == "large")]
     call = "model, history = train_{}(SEED, callbacks)"
