@@ -15,8 +15,7 @@ def set_style():
 
     https://seaborn.pydata.org/tutorial/color_palettes.html
     """
-    rc = {"font.family": "DejaVu Sans", "figure.dpi": 100}
-    sns.set_theme(style="whitegrid", palette="colorblind", rc=rc)
+    sns.set_theme(style="whitegrid", palette="colorblind", font="DejaVu Sans")
 
 
 def plot_images(images, titles, columns=5, size=1.5):

@@ -45,12 +45,13 @@ def train_without_pauses():
 def dtype_policy():
     """Return the name of the number format that trains fastest on this processor.
 
-    It is "mixed_bfloat16" where the processor has instructions for products of 16-bit
-    numbers and says so (Linux, AMX or AVX-512), but not with JAX, else "float32".
-    https://keras.io/api/mixed_precision/
+    It is "mixed_bfloat16" where the processor says that it multiplies 16-bit numbers,
+    but not with JAX, else "float32". https://keras.io/api/mixed_precision/
     """
+    import keras
+
     info = Path("/proc/cpuinfo")
-    known = info.exists() and os.environ.get("KERAS_BACKEND") != "jax"
+    known = info.exists() and keras.config.backend() != "jax"
     fast = {"amx_bf16", "avx512_bf16"} & set(info.read_text().split() if known else ())
     return "mixed_bfloat16" if fast else "float32"
 
