@@ -97,7 +97,6 @@ def repair_backup(state):
 def run_program(job, partial, resumed, execute):
     """Train, write history.csv and the weights if asked for; return the record."""
     begun = provenance()
-    keras.config.disable_interactive_logging()
     train_without_pauses()
     if job.deterministic and keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -192,7 +191,7 @@ class Clock(keras.callbacks.Callback):
         result = self.judge()
         if self.job.tested == "end":
             views = self.x_test, self.x_test[:, :, ::-1]
-            both = sum(self.model.predict(x, batch_size=500) for x in views)
+            both = sum(self.model.predict(x, 500, verbose=0) for x in views)
             right = both.argmax(1) == self.y_test[:, 0]
             result["accuracy_mirrored"] = round(float(right.mean()), 4)
         return result
@@ -211,14 +210,14 @@ def matrix_product_speed():
 
 
 def watch_fit():
-    """Return a dictionary that will hold what the program gives to `fit`."""
+    """Return what will hold the arguments of the program's `fit`, now without a bar."""
     given, fit = {}, keras.Model.fit
 
     def watched(*args, **kwargs):
         bound = inspect.signature(fit).bind(*args, **kwargs)
         bound.apply_defaults()
         given.update(bound.arguments)
-        return fit(*args, **kwargs)
+        return fit(*args, **{**kwargs, "verbose": 0})
 
     keras.Model.fit = watched
     return given
@@ -277,7 +276,7 @@ def torch_facts(model, told):
 def temperature(names):
     """Return the number that calibrates the scores, by the function of notebook 4."""
     kept = round(len(names["x_train"]) * (1 - names["VALIDATION_SPLIT"]))
-    probabilities = names["model"].predict(names["x_train"][kept:], batch_size=500)
+    probabilities = names["model"].predict(names["x_train"][kept:], 500, verbose=0)
     cells = run_cells("04-testing.ipynb", "calibration", np=np)
     fitted = cells["fit_temperature"](probabilities, names["y_train"][kept:, 0])
     return round(float(fitted), 2)
