@@ -8,13 +8,16 @@ import numpy as np
 import seaborn as sns
 from IPython.display import Image
 from IPython.utils.capture import capture_output
+from matplotlib_inline.backend_inline import set_matplotlib_formats
 
 
 def set_style():
     """Set the style of all later figures: white, a light grid, colour-blind safe.
 
+    They have two pixels for each of the page, as the screens of phones and laptops do.
     https://seaborn.pydata.org/tutorial/color_palettes.html
     """
+    set_matplotlib_formats("retina")
     sns.set_theme(style="whitegrid", palette="colorblind", font="DejaVu Sans")
 
 

@@ -10,10 +10,7 @@ NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 
 @contextlib.contextmanager
 def quiet_start():
-    """Import Keras without the messages that TensorFlow writes when it starts.
-
-    They are written below Python. What is written later is shown, as errors are.
-    """
+    """Import Keras without what TensorFlow writes, below Python, while it starts."""
     kept = os.dup(2)
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
