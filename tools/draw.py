@@ -186,8 +186,8 @@ def network(model):
         parts += [box(x, top, wide, tall, PALE[colour], colour, 1.5)]
         parts += [words(x + wide / 2, 232, f"{size[-1]:,}")]
         if size[:2] != before[:2] and not flat:
-            middle = x + (wide + deep) / 2
-            parts += [words(middle, top - deep - 16, f"{size[0]} x {size[1]}")]
+            name = f"{size[0]} x {size[1]}"
+            parts += [words(x, top - deep - 16, name, 'text-anchor="start"')]
         x, before = x + wide + (40 if flat else max(30, deep + 8)), size
     for n, name in enumerate(("convolution", "max-pooling", "dense")):
         colour = list(kinds.values())[n]
