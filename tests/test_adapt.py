@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from conftest import ROOT, run
 
-from helpers import DataError, Dataset
+from helpers import DataError, Dataset, load_cifar100, load_data
 
 
 def test_digits_take_the_place_of_cifar_100(clone):
+    if load_data is not load_cifar100:
+        pytest.skip("another data set has taken its place already")
     page = (ROOT / "pages/adapt.qmd").read_text(encoding="utf-8")
     load, *blocks = re.findall(r"(?s)```python\n(.*?)\n```", page)[:4]
     for name, old, new in (

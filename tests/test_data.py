@@ -406,6 +406,8 @@ def test_command_and_import(tmp_path):
 
 
 def test_real_data_is_what_is_published(real_data):
+    if data.load_data is not load_cifar100:
+        pytest.skip("another data set is taught")
     means = real_data.train[0].mean(axis=(0, 1, 2)) / 255
     assert means == pytest.approx([0.50708, 0.48655, 0.44092], abs=1e-5)
     assert real_data.train[1][:5, 0].tolist() == [19, 29, 0, 11, 1]

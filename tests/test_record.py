@@ -67,7 +67,7 @@ def test_every_job_is_recorded_by_the_committed_cells(record):
     table = record.jobs()
     assert len({job.folder for job in table}) == len(table)
     stale = [job.folder for job in table if not record.recorded(job, RUNS / job.folder)]
-    assert stale == [], "the cells have changed since: make record"
+    assert stale == [], "other cells or epochs: make record"
     assert record.record(table) == 0, "nothing is left to do"
     kept = {path.parent for path in RUNS.glob("*/*/run.json")}
     assert kept == {RUNS / job.folder for job in table}, "records without a job"
@@ -81,6 +81,8 @@ def test_records_follow_the_schema_and_are_whole():
 
 
 def test_the_test_images_judge_the_choice_and_what_the_page_admits(notebooks):
+    if "05-improving.ipynb" not in notebooks:
+        pytest.skip("the course does without part 5")
     trainings, _ = load_runs("improving")
     judged = trainings.dropna(subset="test.accuracy").groupby("step")["seed"].agg(list)
     table = load_tool("jobs")
@@ -113,7 +115,7 @@ def copied(tmp_path, monkeypatch):
 def test_damaged_record_is_one_sentence(copied):
     whole = {path: path.read_bytes() for path in copied.iterdir()}
     assert load_run("baseline").weights == copied / "model.weights.h5"
-    assert len(load_run(f"baseline/{copied.name}").history) == 30
+    assert len(load_run(f"baseline/{copied.name}").history) > 1
     for path, content in whole.items():
         for damage in (content[:-10], b"", b"{}", None):
             path.unlink() if damage is None else path.write_bytes(damage)
@@ -207,6 +209,7 @@ def lecture(tmp_path):
     digest = hashlib.sha256(content).hexdigest()
     with open(copy / "helpers" / "data.py", "a") as module:
         module.write(f"\nFILES.update(dict.fromkeys(FILES, (60, '{digest}')))\n")
+        module.write("load_data = load_cifar100\n")  # whatever the lecture is about
     program = (copy / "tools" / "jobs.py").read_text(encoding="utf-8")
     program = program.replace("range(SEED, SEED + 5)", "range(SEED, SEED + 2)")
     (copy / "tools" / "jobs.py").write_text(program, encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from conftest import load_tool
 
 stale = load_tool("stale").stale
@@ -40,6 +41,8 @@ def test_nothing_in_the_prose_is_stale():
 
 
 def test_another_network_is_reported_wherever_the_old_one_is_spoken_of(clone):
+    if "964,516" not in (clone / "_variables.yml").read_text("utf-8"):
+        pytest.skip("another network is taught: the places are those of ours")
     for path in (*clone.glob("images/*.svg"), *clone.glob("runs/*/*/run.json")):
         path.write_text(change(path.read_text("utf-8")), encoding="utf-8")
     values = clone / "_variables.yml"

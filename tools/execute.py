@@ -69,7 +69,14 @@ def main(path):
         seconds = time.perf_counter() - start
         if truths:
             truths = json.loads(notebook.cells.pop().outputs[0].text)
-        notebook.metadata = metadata  # else it would change with every machine
+        # What a machine, an editor or a click adds would change with each of them.
+        language = metadata.get("language_info", {}).get("name", "python")
+        kept = {"language_info": {"name": language}}
+        notebook.metadata = {"kernelspec": metadata.kernelspec, **kept}
+        notebook.cells = [cell for cell in notebook.cells if cell.source.strip()]
+        for cell in notebook.cells:
+            for name in {*cell.metadata} - {"tags", "jupyter"}:
+                del cell.metadata[name]
         nbformat.write(notebook, new)
         os.replace(new, path)
     except NoSuchKernel:

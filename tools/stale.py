@@ -76,7 +76,8 @@ def load(path):
         yield path.stem, 1, "\n".join(lines), None, ""
         return
     for cell in json.loads("\n".join(lines))["cells"]:
-        at = lines.index('   "source": [', lines.index(f'   "id": "{cell["id"]}",', at))
+        at = lines.index(f'   "id": "{cell["id"]}",', at)
+        at = next(n for n in range(at, len(lines)) if '   "source": [' in lines[n])
         outputs = [{**o, **o.get("data", {})} for o in cell.get("outputs", [])]
         shown = [o.get("text", o.get("text/plain", "")) for o in outputs]
         shown = "\n".join(map("".join, shown))
@@ -101,7 +102,9 @@ def stale(root=ROOT):
     summary = vouchers.get("02-model#network-summary", "")
     counts = {name: min(summary.count(mark), 11) for name, mark in LAYERS.items()}
     constants = {"*": " ".join(f"{WORDS[n]} {name}" for name, n in counts.items())}
-    records = "".join(p.read_text("utf-8") for p in root.glob("runs/*/*/run.json"))
+    records = "".join(
+        p.read_text("utf-8") for p in root.glob("runs/baseline/*/run.json")
+    )
 
     def vouching(text):
         text = text.replace(".ipynb#", "#")
@@ -110,7 +113,7 @@ def stale(root=ROOT):
 
     text = (root / "tools/constants.txt").read_text("utf-8")
     for page, since, items in re.findall(r"(?m)^(\S+)(?: @(\w+))? (.*)$", text):
-        if not since or f'_sha256": "{since}' in records:
+        if not since or f'": "{since}' in records:
             constants[page] = f"{constants.get(page, '')}\n{items}\n{vouching(items)}"
     for page, cells in pages.items():
         outputs, lines, section = "\n".join(shown for *_, shown in cells), [], 0

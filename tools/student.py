@@ -23,7 +23,7 @@ JUNK = (".*_cache", ".ipynb_checkpoints", "__pycache__", "*.new", "*.partial")
 TEACHING = ("teaching.qmd", "adapt.qmd", "homework.qmd", "recording.qmd")
 # What works in the whole only.
 TOOLS = ("student.*", "homework.*", "test.py", "stale.py", "constants.txt")
-COMMANDS = ("help", "site", "view", "lab", "data", "clean")
+COMMANDS = ("help", "site", "view", "lab", "data", "record", "clean")
 TRUTH = re.compile(r"^truth_(\d+) = ", re.M)
 HASHED = """\
 #| echo: false

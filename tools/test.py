@@ -28,6 +28,9 @@ def guarded(folder, stand_in):
     What Jupyter, Keras and Matplotlib would write into the home folder, they write
     into `folder`; tests/guard refuses the rest, and all connections.
     """
+    kept = Path.home() / ".keras" / "datasets"
+    if os.name == "posix" and kept.exists():
+        (Path(folder) / "datasets").symlink_to(kept)  # of keras.datasets
     own = ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "KERAS_HOME", "MPLCONFIGDIR")
     return {
         **{k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")},
