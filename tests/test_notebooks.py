@@ -33,11 +33,12 @@ def texts(cell):
 def test_committed_as_executed_from_top_to_bottom_and_nothing_of_a_machine(path):
     """Other metadata would change with every machine and every click."""
     notebook, cells = nbformat.read(path, as_version=4), code_cells(path)
-    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    advice = "saved by an editor since: run make notebooks"
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}, advice
     kernel = (notebook.metadata.kernelspec.name, notebook.metadata.language_info)
-    assert kernel in [("python3", {"name": "python"}), ("ir", {"name": "R"})]
+    assert kernel in [("python3", {"name": "python"}), ("ir", {"name": "R"})], advice
     for cell in notebook.cells:
-        assert set(cell.metadata) <= {"tags", "jupyter"}, cell.source
+        assert set(cell.metadata) <= {"tags", "jupyter"}, f"{advice}\n{cell.source}"
         assert not cell.get("attachments"), cell.source
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     for cell in cells:

@@ -18,7 +18,6 @@ ATTEMPTS = {
     "import urllib.request as r; r.urlopen('http://example.org')": True,
     "import socket; socket.gethostbyname('example.org')": True,
     "import pathlib; (pathlib.Path.home() / 'written').touch()": True,
-    "import os; os.mkdir(os.path.expanduser('~/made'))": True,
     "open('../home/relative', 'w')": True,
     "import os; os.symlink('x', os.path.expanduser('~/link'))": True,
     "import sqlite3 as s, pathlib; s.connect(pathlib.Path.home() / 'base')": True,

@@ -104,6 +104,7 @@ def main(path):
         table = pd.read_csv(TIMES, index_col="notebook")
         columns = round(seconds), round(gigabytes, 2), machine()["processor"]
         table.loc[path.stem] = columns
+        table = table[[(NOTEBOOKS / f"{name}.ipynb").exists() for name in table.index]]
         table.sort_index().astype({"seconds": int}).to_csv(TIMES, lineterminator="\n")
 
 

@@ -74,13 +74,15 @@ def main():
     except DataError as error:
         raise SystemExit(f"Not tested: {error}") from None
     rendered = subprocess.call([sys.executable, ROOT / "tools" / "render.py"])
-    failed = rendered not in (0, NO_RENDERER)
-    failed |= subprocess.call([*PYTEST, *TWO, "tests"], cwd=ROOT)
+    failed = {"pages": rendered not in (0, NO_RENDERER)}
+    failed["tests"] = subprocess.call([*PYTEST, *TWO, "tests"], cwd=ROOT)
     if strict:
-        failed |= compare("--nbval", "never")
+        failed["notebooks"] = compare("--nbval", "never")
     if not strict or os.environ.get("CI"):
-        failed |= compare("--nbval-lax", "always")
-    raise SystemExit(int(bool(failed)))
+        failed["notebooks on the stand-in"] = compare("--nbval-lax", "always")
+    for what, status in failed.items():
+        print(f"{what}: {'failed, see above' if status else 'passed'}")
+    raise SystemExit(int(any(failed.values())))
 
 
 if __name__ == "__main__":
