@@ -14,7 +14,7 @@ from matplotlib_inline.backend_inline import set_matplotlib_formats
 def set_style():
     """Set the style of all later figures: white, a light grid, colour-blind safe.
 
-    They have two pixels for each of the page, as the screens of phones and laptops do.
+    They are drawn at twice the resolution, for the screens of phones and laptops.
     https://seaborn.pydata.org/tutorial/color_palettes.html
     """
     set_matplotlib_formats("retina")

@@ -10,7 +10,7 @@ NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 
 @contextlib.contextmanager
 def quiet_start():
-    """Import Keras without what TensorFlow writes, below Python, while it starts."""
+    """Hide what TensorFlow prints, below Python, while Keras is imported."""
     kept = os.dup(2)
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)

@@ -23,7 +23,7 @@ address, browser = test_browser.address, test_browser.browser  # fixtures
 open_page = test_browser.open_page
 NETWORK = ROOT / "_site" / "pages" / "play" / "network"
 if not (ROOT / "pages" / "play.qmd").exists():
-    pytest.skip("the course does without the page", allow_module_level=True)
+    pytest.skip("the page was left out", allow_module_level=True)
 FORWARD = """async (images) => {
   const { forward } = await import("../pages/play/network.js");
   const run = (pixels) => forward(play.network, Float32Array.from(pixels)).slice(1);

@@ -82,7 +82,7 @@ def test_records_follow_the_schema_and_are_whole():
 
 def test_the_test_images_judge_the_choice_and_what_the_page_admits(notebooks):
     if "05-improving.ipynb" not in notebooks:
-        pytest.skip("the course does without part 5")
+        pytest.skip("part 5 was left out")
     trainings, _ = load_runs("improving")
     judged = trainings.dropna(subset="test.accuracy").groupby("step")["seed"].agg(list)
     table = load_tool("jobs")

@@ -6,8 +6,7 @@ import nbformat
 from conftest import NOTEBOOKS, ROOT, load_tool, run, save_notebook
 
 
-def test_code_in_a_saved_model_is_not_executed():
-    """Nothing loads a saved model: trained networks are kept as files of weights."""
+def test_nothing_loads_a_saved_model():
     for path in (*ROOT.glob("helpers/*.py"), *ROOT.glob("tools/*.py"), *NOTEBOOKS):
         assert not re.search(r"load_model\(", path.read_text("utf-8")), path
 
@@ -18,6 +17,7 @@ ATTEMPTS = {
     "import urllib.request as r; r.urlopen('http://example.org')": True,
     "import socket; socket.gethostbyname('example.org')": True,
     "import pathlib; (pathlib.Path.home() / 'written').touch()": True,
+    "import os; os.mkdir(os.path.expanduser('~/made'))": True,
     "open('../home/relative', 'w')": True,
     "import os; os.symlink('x', os.path.expanduser('~/link'))": True,
     "import sqlite3 as s, pathlib; s.connect(pathlib.Path.home() / 'base')": True,

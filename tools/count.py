@@ -21,4 +21,4 @@ for what, (files, pattern, most) in LIMITS.items():
     if count > most:
         too_large.append(what)
 if too_large:
-    raise SystemExit(f"Too many {', '.join(too_large)}: delete, or raise it here.")
+    raise SystemExit(f"Too many {', '.join(too_large)}: delete some.")

@@ -34,7 +34,7 @@ def main(path):
     if sys.platform == "win32":  # or Jupyter warns that it cannot use the other loop
         asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())
     os.environ["CIFAR100_STAND_IN"] = "never"
-    notebook = nbformat.read(path, as_version=4)
+    notebook = nbformat.v4.upgrade(nbformat.read(path, as_version=4))
     metadata = notebook.metadata.copy()
     at = "before its first cell"
 
@@ -69,10 +69,11 @@ def main(path):
         seconds = time.perf_counter() - start
         if truths:
             truths = json.loads(notebook.cells.pop().outputs[0].text)
-        # What a machine, an editor or a click adds would change with each of them.
+        # What editors and machines add would differ from one to the next.
         language = metadata.get("language_info", {}).get("name", "python")
         kept = {"language_info": {"name": language}}
-        notebook.metadata = {"kernelspec": metadata.kernelspec, **kept}
+        python = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        notebook.metadata = {"kernelspec": metadata.get("kernelspec", python), **kept}
         notebook.cells = [cell for cell in notebook.cells if cell.source.strip()]
         for cell in notebook.cells:
             for name in {*cell.metadata} - {"tags", "jupyter"}:

@@ -288,7 +288,7 @@ NEEDED = {
     of_the_lecture: ("02-model", "03-training"),
     of_r: ("lecture-in-r",),
     of_part_5: ("05-improving",),
-    of_large: ("05-improving", "large"),
+    of_large: ("05-improving", "large", "benchmark"),
     of_transfer: ("05-improving", "transfer"),
     of_benchmark: ("02-model", "03-training", "05-improving", "large", "benchmark"),
 }

@@ -210,7 +210,7 @@ def matrix_product_speed():
 
 
 def watch_fit():
-    """Return what will hold the arguments of the program's `fit`, now without a bar."""
+    """Return what will hold the arguments of `fit`, which draws no bar from now on."""
     given, fit = {}, keras.Model.fit
 
     def watched(*args, **kwargs):

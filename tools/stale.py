@@ -3,7 +3,7 @@
 In a notebook, the outputs and the code of the same section vouch for them; for its
 introduction, summary, exercises and figures, all its outputs. On a page, the cells,
 pictures and records do that the section names. What comes from elsewhere is listed in
-constants.txt; a line with @ holds as long as a record has the hash that begins so.
+constants.txt; a line with @ holds as long as the baseline has a hash that begins so.
 Whole numbers below ten are read only in sizes, as in 3 x 3, and as counts of layers.
 """
 

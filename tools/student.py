@@ -54,6 +54,7 @@ def without_teaching(text):
     pages = "|".join(map(re.escape, TEACHING))
     text = re.sub(r"^::: \{\.notes\}\n.*?^:::$\n", "", text, flags=re.M | re.S)
     text = re.sub(rf" *- href: pages/({pages})\n.*\n", "", text)
+    text = re.sub(r" *- section: .*\n *contents:\n(?= *- section)", "", text)
     text = re.sub(rf"\nand a page on \[[^]]*\]\(pages/({pages})\)", "", text)
     return re.sub(rf"\[([^]]*)\]\([^)\s]*({pages})[^)]*\)", r"\1", text)
 

@@ -81,7 +81,10 @@ def main():
     if not strict or os.environ.get("CI"):
         failed["notebooks on the stand-in"] = compare("--nbval-lax", "always")
     for what, status in failed.items():
-        print(f"{what}: {'failed, see above' if status else 'passed'}")
+        result = "failed, see above" if status else "passed"
+        if what == "pages" and rendered == NO_RENDERER:
+            result = "not rendered"
+        print(f"{what}: {result}")
     raise SystemExit(int(any(failed.values())))
 
 

@@ -252,7 +252,7 @@ async function start(place) {
   if (temperature) heads.append(make("th", { scope: "col" }, "calibrated"));
   if (samples.length) galleries.append(gallery("Test images", await testImages(samples)));
   if (measured) place.append(make("p", {}, `One forward pass takes ${measured.browser_ms} ms in the browser and ${measured.keras_ms} ms in Keras, a ratio of ${measured.ratio}; while you paint, ${measured.frames_per_second} pictures are computed per second (${measured.browser} on an ${measured.machine.processor} with ${measured.machine.cores} cores).`));
-  if (!state.original) place.querySelector("[aria-label='drawing: tree']").click(); // the page opens with a picture
+  if (!state.original) (place.querySelector("[aria-label='drawing: tree']") ?? place.querySelector("input[name=sample]")).click(); // the page opens with a picture
 }
 
 /** The first test images: the network has not seen them in training, and it gets many of them wrong. */
