@@ -32,7 +32,7 @@ FORWARD = """async (images) => {
     [all.map((x) => x.shape), all.map(mean), Array.from(all.at(-1).data)]);
 }"""
 SETTLED = """(before) => {
-  const now = document.querySelector("#play > .said").textContent;
+  const now = document.querySelector("#play > .said")?.textContent ?? before;
   return now !== before && !now.endsWith("…");
 }"""
 DROP = """() => {
