@@ -67,7 +67,7 @@ def test_every_job_is_recorded_by_the_committed_cells(record):
     table = record.jobs()
     assert len({job.folder for job in table}) == len(table)
     stale = [job.folder for job in table if not record.recorded(job, RUNS / job.folder)]
-    assert stale == [], "other cells or epochs: make record"
+    assert stale == [], "the cells or epochs have changed: make record"
     assert record.record(table) == 0, "nothing is left to do"
     kept = {path.parent for path in RUNS.glob("*/*/run.json")}
     assert kept == {RUNS / job.folder for job in table}, "records without a job"
@@ -114,8 +114,9 @@ def copied(tmp_path, monkeypatch):
 
 def test_damaged_record_is_one_sentence(copied):
     whole = {path: path.read_bytes() for path in copied.iterdir()}
-    assert load_run("baseline").weights == copied / "model.weights.h5"
-    assert len(load_run(f"baseline/{copied.name}").history) > 1
+    record, history, _ = load_run("baseline")
+    assert len(history) == record["epochs"]
+    assert load_run(f"baseline/{copied.name}").weights == copied / "model.weights.h5"
     for path, content in whole.items():
         for damage in (content[:-10], b"", b"{}", None):
             path.unlink() if damage is None else path.write_bytes(damage)

@@ -63,8 +63,7 @@ def test_nothing_leads_to_the_whole(edition):
     assert "site-url" not in website
     first = (folder / "notebooks" / "01-data.ipynb").read_text("utf-8")
     assert (THEIRS in first) == (kind == "their own")
-    contents = website["sidebar"]["contents"]
-    listed = re.findall(r"'href': '([^']+)'", str(contents))
+    listed = re.findall(r"'href': '([^']+)'", str(website["sidebar"]))
     assert listed and all((folder / href).is_file() for href in listed)
 
 

@@ -210,7 +210,7 @@ def matrix_product_speed():
 
 
 def watch_fit():
-    """Return what will hold the arguments of `fit`, which draws no bar from now on."""
+    """Return a dictionary for the arguments of `fit`; switch off its progress bar."""
     given, fit = {}, keras.Model.fit
 
     def watched(*args, **kwargs):
