@@ -97,17 +97,20 @@ def recipes(notebook=NOTEBOOKS / "05-improving.ipynb"):
 def large_networks():
     """Return the programs of the appendix on a larger network: both sizes, and changes.
 
-    A cell tagged "without" takes one ingredient away from the small network's training.
+    A cell tagged "without" changes one ingredient of the small network's training.
     """
     found = tagged(NOTEBOOKS / "large.ipynb")
-    setup = cell_sources("05-improving.ipynb", "setup")
-    recipe = [*setup, *(source for tag, _, source in found if tag == "large")]
-    call = "model, history = train_{}(SEED, callbacks)"
-    sizes = {
-        size: program_of(*recipe, call.format(size)) for size in ("small", "large")
-    }
+    recipe = cell_sources("05-improving.ipynb", "setup")
+    recipe += [source for tag, _, source in found if tag == "recipe"]
+
+    def program(size, *changed):
+        cells = [source for tag, _, source in found if tag == size]
+        call = f"model, history = train_{size}(SEED, callbacks)"
+        return program_of(*recipe, *cells, *changed, call)
+
+    sizes = {size: program(size) for size in ("small", "large")}
     changes = {
-        heading: program_of(*recipe, source, call.format("small"))
+        heading: program("small", source)
         for tag, heading, source in found
         if tag == "without"
     }
@@ -280,6 +283,8 @@ def of_benchmark(_):
     table.append(Job("clock", "original", 3, SEED, original, epochs=30, **timed))
     # Another seed than those of the group "large": it is the fifth result.
     table.append(Job("clock", "large", 4, SEED + 5, sizes["large"], **timed))
+    # The lecture's own code in the same run: five epochs tell the seconds of thirty.
+    table.append(Job("pace", "bundle", 1, SEED, lecture(), epochs=5, **timed))
     return table
 
 
