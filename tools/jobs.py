@@ -99,19 +99,18 @@ def large_networks():
 
     A cell tagged "without" changes one ingredient of the small network's training.
     """
-    found = tagged(NOTEBOOKS / "large.ipynb")
     recipe = cell_sources("05-improving.ipynb", "setup")
-    recipe += [source for tag, _, source in found if tag == "recipe"]
+    recipe += cell_sources("large.ipynb", "recipe")
 
     def program(size, *changed):
-        cells = [source for tag, _, source in found if tag == size]
+        cells = cell_sources("large.ipynb", size)
         call = f"model, history = train_{size}(SEED, callbacks)"
         return program_of(*recipe, *cells, *changed, call)
 
     sizes = {size: program(size) for size in ("small", "large")}
     changes = {
         heading: program("small", source)
-        for tag, heading, source in found
+        for tag, heading, source in tagged(NOTEBOOKS / "large.ipynb")
         if tag == "without"
     }
     return sizes, changes
