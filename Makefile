@@ -14,10 +14,10 @@ help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' Makefile
 
 site: $(READY) ## render the pages into _site/
-	@$(BIN)/python tools/render.py
+	@$(BIN)/python -m tools.pages.render
 
 view: $(READY) ## show the pages in the browser
-	@$(BIN)/python tools/render.py --view
+	@$(BIN)/python -m tools.pages.render --view
 
 lab: $(READY) ## open JupyterLab in notebooks/
 	@$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks
@@ -26,38 +26,34 @@ data: $(READY) ## bring CIFAR-100 to this machine, once
 	@$(BIN)/python -m helpers.data --download
 
 test: $(DEV) ## run all tests, and the notebooks against their stored outputs
-	@$(BIN)/python tools/test.py
+	@$(BIN)/python -m tools.checks.test
 
 notebooks: $(READY) ## execute the notebooks in place, on the real data, and redraw the pictures
-	@for notebook in notebooks/*.ipynb; do $(BIN)/python tools/execute.py $$notebook || exit 1; done
-	@$(BIN)/python tools/pictures.py && $(BIN)/python tools/draw.py
+	@for notebook in notebooks/*.ipynb; do $(BIN)/python -m tools.notebooks.execute $$notebook || exit 1; done
+	@$(BIN)/python -m tools.pages.pictures && $(BIN)/python -m tools.pages.draw
 
 record: $(DEV) ## list the recorded runs; JOBS=all or JOBS="improving large": train them
-	@$(BIN)/python tools/record.py $(JOBS) $(if $(EPOCHS),--epochs $(EPOCHS))
+	@$(BIN)/python -m tools.recording $(JOBS) $(if $(EPOCHS),--epochs $(EPOCHS))
 
 student: $(READY) ## make _student/, the lecture and its pages without the solutions
-	@$(BIN)/python tools/student.py
+	@$(BIN)/python -m tools.editions.student
 
 homework: $(READY) ## make _homework/, the exercises as graded homework
-	@$(BIN)/python tools/homework.py make
+	@$(BIN)/python -m tools.editions.homework make
 
-lint: $(DEV) ## check the code, the workflows, the spelling, and the size of the house
+lint: $(DEV) ## check the code, the workflows and the spelling
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(BIN)/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 	@$(BIN)/zizmor --offline --quiet .github
 	@$(BIN)/codespell
-	@$(BIN)/python tools/count.py
 
 lock: $(DEV) # renew the lock files (RESOLUTION=lowest-direct: with the oldest versions)
 	@$(LOCK) --group site --no-emit-package libclang -o requirements.lock pyproject.toml
 	@$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
 
-clean: ## remove what the other commands made, but not the data and the runs
-	@if [ -x $(BIN)/pre-commit ]; then $(BIN)/pre-commit uninstall >/dev/null 2>&1; fi; \
-		git config --remove-section diff.jupyternotebook 2>/dev/null; true
-	@rm -rf .venv _site _student _homework .quarto .pytest_cache .ruff_cache notebooks/.ruff_cache pages/play/network *.egg-info
-	@find helpers tools notebooks $(wildcard tests) -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
+clean: ## remove what the other commands made, but not the data, the runs and the grades
+	@$(PYTHON) tools/clean.py
 
 # A folder that was moved, or a .venv whose Python is gone, is set up anew.
 ifneq ($(shell $(BIN)/python -c "print(open('.venv/made-for').readline().strip(), end='')" 2>/dev/null),$(CURDIR))

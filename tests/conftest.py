@@ -1,4 +1,3 @@
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -94,18 +93,6 @@ def save_notebook(path, *cells):
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     metadata = {"kernelspec": kernel}
     nbformat.write(nbformat.v4.new_notebook(cells=made, metadata=metadata), path)
-
-
-def load_tool(name):
-    """Import a script of tools/ under a name of its own."""
-    path = ROOT / "tools" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"tools_{name}", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(path.parent)  # as if it were run
-        spec.loader.exec_module(module)
-    return module
 
 
 def rendered_pages():

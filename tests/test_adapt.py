@@ -35,10 +35,10 @@ def test_digits_take_the_place_of_cifar_100(clone):
     for block in blocks:
         cells[first.match(block)[1]].source = block
     nbformat.write(notebook, paths[1])
-    commands = [["tools/record.py", "baseline", "--epochs", "2"]]
-    commands += [["tools/execute.py", path] for path in paths]
+    commands = [["-m", "tools.recording", "baseline", "--epochs", "2"]]
+    commands += [["-m", "tools.notebooks.execute", path] for path in paths]
     if importlib.util.find_spec("smalldocs"):
-        commands += [["tools/deck_page.py", "render", "-q", clone]]
+        commands += [["-m", "tools.pages.fallback", "render", "-q", clone]]
     for command in commands:
         environment = os.environ | {"PYTHONPATH": str(clone)}
         status, said = run(*command, cwd=clone, env=environment)

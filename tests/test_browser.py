@@ -5,7 +5,9 @@ import shutil
 import threading
 
 import pytest
-from conftest import ROOT, load_tool, rendered_pages
+from conftest import ROOT, rendered_pages
+
+from tools.pages import render as render_tool
 
 pytest.importorskip("playwright", reason="Playwright is not installed")
 from axe_playwright_python.sync_playwright import Axe
@@ -23,7 +25,7 @@ PLAY = "pages/play.html"
 
 @pytest.fixture(scope="module")
 def address():
-    with load_tool("render").Server() as server:
+    with render_tool.Server() as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server.address
         server.shutdown()

@@ -4,16 +4,16 @@ import os
 
 import nbformat
 import pytest
-from conftest import NOTEBOOKS, load_tool, run
+from conftest import NOTEBOOKS, run
 
-colab = load_tool("colab")
+from tools.editions import colab
 
 
 def test_cell_comes_and_goes_with_the_address_and_leaves_the_rest():
     for path in (path for path in NOTEBOOKS if path.stem != "lecture-in-r"):
         text = nbformat.writes(nbformat.read(path, as_version=4))
         ours = colab.with_cell(nbformat.reads(text, 4), colab.address())
-        assert text == nbformat.writes(ours), "run tools/colab.py"
+        assert text == nbformat.writes(ours), "run python -m tools.editions.colab"
         once = colab.with_cell(ours, "https://example.org/some")
         twice = colab.with_cell(once, "https://example.org/x")
         first, second = [c for c in twice.cells if c.cell_type == "code"][:2]

@@ -1,7 +1,7 @@
 import numpy as np
-from conftest import load_tool
 
 from helpers import check, exercises, hashed
+from tools.notebooks import execute as execute_tool
 
 # An answer, the truth, and what is said, which does not give the truth away.
 SAID = [
@@ -52,7 +52,7 @@ def test_hashes_tell_right_from_wrong_and_do_not_give_the_truth_away(
     tmp_path, monkeypatch
 ):
     (tmp_path / "helpers").mkdir()
-    load_tool("execute").keep(tmp_path / "notebooks" / "x.ipynb", TRUTHS, TOLERANCES)
+    execute_tool.keep(tmp_path / "notebooks" / "x.ipynb", TRUTHS, TOLERANCES)
     path = tmp_path / "helpers" / "answers.json"
     monkeypatch.setattr(exercises, "__file__", str(path.with_name("exercises.py")))
     hashes = {number: hashed("x", int(number)) for number in TRUTHS}

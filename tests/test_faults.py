@@ -8,7 +8,9 @@ import subprocess
 import time
 
 import pytest
-from conftest import ROOT, load_tool, save_notebook, start
+from conftest import ROOT, save_notebook, start
+
+from tools.pages import render as render_tool
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs POSIX's signals")
 
@@ -32,7 +34,7 @@ def execute(tmp_path):
     def execute(*sources, during=lambda process: None, options=FOREGROUND):
         save_notebook(path, *((source,) for source in sources))
         content = path.read_bytes()
-        process = start(ROOT / "tools" / "execute.py", path, **options)
+        process = start("-m", "tools.notebooks.execute", path, **options)
         during(process)
         said, _ = process.communicate(timeout=120)
         assert path.read_bytes() == content and process.returncode != 0
@@ -85,8 +87,9 @@ def test_interrupted_rendering_leaves_a_clean_tree(clone, tmp_path):
         mkdir -p notebooks/01-data_files site_libs; touch site_libs/a {beside}
         echo x > '{tmp_path}/pid'; exec sleep 600"""
     environment = fake_quarto(tmp_path / "bin", script)
-    render = clone / "tools" / "render.py"
-    process = start(render, cwd=clone, env=environment, **FOREGROUND)
+    process = start(
+        "-m", "tools.pages.render", cwd=clone, env=environment, **FOREGROUND
+    )
     wait_for(tmp_path / "pid")
     os.killpg(process.pid, signal.SIGINT)
     said, _ = process.communicate(timeout=60)
@@ -124,12 +127,11 @@ def test_interrupted_or_failed_setup_does_not_pass_for_a_whole_one(tmp_path):
 def test_site_is_not_made_without_quarto_that_must_be(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PATH", fake_quarto(tmp_path, "exit 3")["PATH"])
     monkeypatch.setenv("QUARTO", "required")
-    tool = load_tool("render")
-    monkeypatch.setattr(tool, "ROOT", tmp_path)
-    monkeypatch.setattr(tool.sys, "executable", str(tmp_path / "bin" / "python"))
-    monkeypatch.setattr(tool, "install_quarto", lambda: None)
-    monkeypatch.setattr(tool, "write_variables", lambda: None)
+    monkeypatch.setattr(render_tool, "ROOT", tmp_path)
+    monkeypatch.setattr(render_tool.sys, "executable", str(tmp_path / "bin" / "python"))
+    monkeypatch.setattr(render_tool, "install_quarto", lambda: None)
+    monkeypatch.setattr(render_tool, "write_variables", lambda: None)
     with pytest.raises(SystemExit, match="QUARTO=required, and Quarto is not at hand"):
-        tool.main()
+        render_tool.main()
     assert f"{tmp_path}/quarto does not start" in capsys.readouterr().out
     assert not (tmp_path / "_site").exists()

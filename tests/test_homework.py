@@ -53,7 +53,7 @@ def lecture():
 
 def do(root, tool, *arguments):
     own = os.environ | {"PYTHONPATH": str(root)}
-    status, said = run(f"tools/{tool}", *arguments, cwd=root, env=own)
+    status, said = run("-m", f"tools.{tool}", *arguments, cwd=root, env=own)
     assert status == 0, said
 
 
@@ -61,15 +61,15 @@ def do(root, tool, *arguments):
 def homework(tmp_path_factory):
     """A lecture of one small notebook, of which the homework has been made."""
     root = tmp_path_factory.mktemp("lecture")
-    for folder in ("helpers", "tools", "tests/guard"):
+    for folder in ("helpers", "tools"):
         ignore = shutil.ignore_patterns("__pycache__", "answers.json")
         shutil.copytree(ROOT / folder, root / folder, ignore=ignore)
     for folder in ("notebooks", "runs", "submissions"):
         (root / folder).mkdir()
     shutil.copy(ROOT / "runs" / "notebooks.csv", root / "runs")
     save_notebook(root / "notebooks" / "01-small.ipynb", *lecture())
-    do(root, "execute.py", "notebooks/01-small.ipynb")
-    do(root, "homework.py", "make", "01-small")
+    do(root, "notebooks.execute", "notebooks/01-small.ipynb")
+    do(root, "editions.homework", "make", "01-small")
     return root
 
 
@@ -84,7 +84,7 @@ def test_a_submission_gets_the_points_that_it_deserves(homework):
                 cell.source = changes.get(asked[1], right).replace("{n}", asked[1])
         nbformat.write(notebook, homework / "submissions" / f"{name}.ipynb")
     paths = [f"submissions/{name}.ipynb" for name in SUBMISSIONS]
-    do(homework, "homework.py", "grade", "01-small", *paths, *LIMITS)
+    do(homework, "editions.homework", "grade", "01-small", *paths, *LIMITS)
     table = pd.read_csv(homework / "_homework" / "01-small" / "grades.csv")
     points = dict(zip(SUBMISSIONS, table["points"], strict=True))
     assert points == {name: deserved for name, (_, deserved) in SUBMISSIONS.items()}

@@ -9,11 +9,12 @@ import re
 import numpy as np
 import pytest
 import test_browser
-from conftest import ROOT, load_tool
+from conftest import ROOT
 from PIL import Image, ImageOps
 from test_browser import PLAY, begin
 
 from helpers import load_run, quiet_start, run_cells
+from tools.pages import play as play_tool
 
 with quiet_start():
     import keras
@@ -106,7 +107,7 @@ def test_another_network_changes_the_page(open_page):
     model = keras.Sequential(stack)
     rng = np.random.default_rng(425)
     norm.set_weights([rng.uniform(0.5, 2, w.shape) for w in norm.get_weights()])
-    network, weights = load_tool("play").pack(model)
+    network, weights = play_tool.pack(model)
     whole = json.loads((NETWORK / "network.json").read_text(encoding="utf-8"))
     body = json.dumps({**whole, **network, "temperature": 2})
     page = open_page("index.html")
@@ -123,9 +124,8 @@ def test_another_network_changes_the_page(open_page):
 
 def test_layer_without_counterpart_is_one_sentence():
     model = keras.Sequential([keras.Input((8, 8, 3)), layers.SeparableConv2D(4, 3)])
-    tool = load_tool("play")
-    with pytest.raises(tool.RunError, match="SeparableConv2D"):
-        tool.pack(model)
+    with pytest.raises(play_tool.RunError, match="SeparableConv2D"):
+        play_tool.pack(model)
 
 
 def test_picture_gets_the_pixels_that_pil_gives(open_page):

@@ -11,12 +11,15 @@ import subprocess
 
 import numpy as np
 import pytest
-from conftest import ROOT, git_environment, load_tool, save_notebook, start
+from conftest import ROOT, git_environment, save_notebook, start
 from jsonschema import Draft202012Validator
 
 from helpers import RunError, load_run, load_runs, tidy_history
 from helpers.data import FILES
 from helpers.runs import RUNS
+from tools.common import provenance as provenance_tool
+from tools.recording import jobs as jobs_tool
+from tools.recording import record as record_tool
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs the signals of POSIX")
 SETUP = """
@@ -42,7 +45,7 @@ history = model.fit(x_train, y_train, **options, callbacks=callbacks)
 def record():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CIFAR100_STAND_IN", "never")  # the script sets it for itself
-        yield load_tool("record")
+        yield record_tool
 
 
 # The table of jobs
@@ -54,7 +57,7 @@ def test_steps_add_up_and_variants_do_not(record, tmp_path):
     cells += [("#| echo: false\nmore", "step"), "### Tried", ("tried", "variant")]
     cells += ["### Two", ("2", "step"), ("fit", "train")]
     save_notebook(path, *cells)
-    programs, choice = load_tool("jobs").recipes(path)
+    programs, choice = jobs_tool.recipes(path)
     assert {name: program.split() for name, program in programs.items()} == {
         "One": ["setup", "1", "more", "fit"],
         "Tried": ["setup", "1", "more", "tried", "fit"],
@@ -85,7 +88,7 @@ def test_the_test_images_judge_the_choice_and_what_the_page_admits(notebooks):
         pytest.skip("part 5 was left out")
     trainings, _ = load_runs("improving")
     judged = trainings.dropna(subset="test.accuracy").groupby("step")["seed"].agg(list)
-    table = load_tool("jobs")
+    table = jobs_tool
     assert judged.pop(table.recipes()[1]) == list(table.SEEDS_OF_THE_CHOICE)
     prose = " ".join(cell.source for cell in notebooks["05-improving.ipynb"].cells)
     assert all(f'"{step}"' in prose for step in judged.index)
@@ -187,7 +190,7 @@ def test_old_record_stays_until_the_new_one_is_there(record, tmp_path, monkeypat
 
 
 def test_copy_inside_another_repository_has_no_commit(tmp_path, monkeypatch):
-    provenance = load_tool("provenance")
+    provenance = provenance_tool
     subprocess.run(["git", "init", "-q"], cwd=tmp_path, env=git_environment())
     (tmp_path / "copy").mkdir()
     monkeypatch.setattr(provenance, "ROOT", tmp_path / "copy")
@@ -211,9 +214,9 @@ def lecture(tmp_path):
     with open(copy / "helpers" / "data.py", "a") as module:
         module.write(f"\nFILES.update(dict.fromkeys(FILES, (60, '{digest}')))\n")
         module.write("load_data = load_cifar100\n")  # whatever the lecture is about
-    program = (copy / "tools" / "jobs.py").read_text(encoding="utf-8")
+    program = (copy / "tools" / "recording" / "jobs.py").read_text(encoding="utf-8")
     program = program.replace("range(SEED, SEED + 5)", "range(SEED, SEED + 2)")
-    (copy / "tools" / "jobs.py").write_text(program, encoding="utf-8")
+    (copy / "tools" / "recording" / "jobs.py").write_text(program, encoding="utf-8")
     return copy
 
 
@@ -241,7 +244,7 @@ def recorded_in(lecture):
 @posix
 def test_killed_recording_goes_on_after_the_last_epoch(lecture):
     """What another program records, or what is of other cells, is refused."""
-    command = ("tools/record.py", "improving")
+    command = ("-m", "tools.recording", "improving")
     foreign = lecture / "runs/improving/either-or-426.partial"
     foreign.mkdir(parents=True)
     (foreign / "started.json").write_text('{"job": "another", "resumed": []}')
@@ -281,7 +284,7 @@ def test_cluster_loses_a_worker_and_nothing_else(lecture, tmp_path):
         for process in workers:
             wait_for(process, "Registered to")
         elsewhere = {"DASK_SCHEDULER_ADDRESS": address}
-        recorder = run(lecture, "tools/record.py", "improving", **elsewhere)
+        recorder = run(lecture, "-m", "tools.recording", "improving", **elsewhere)
         wait_for(workers[0], ": epoch 2")
         workers[0].send_signal(signal.SIGKILL)
         workers.append(run(lecture, *worker, CIFAR100_DIR=tmp_path))

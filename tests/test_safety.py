@@ -3,11 +3,14 @@
 import re
 
 import nbformat
-from conftest import NOTEBOOKS, ROOT, load_tool, run, save_notebook
+from conftest import NOTEBOOKS, ROOT, run, save_notebook
+
+from tools.checks import test as test_tool
+from tools.common.environment import guarded
 
 
 def test_nothing_loads_a_saved_model():
-    for path in (*ROOT.glob("helpers/*.py"), *ROOT.glob("tools/*.py"), *NOTEBOOKS):
+    for path in (*ROOT.glob("helpers/*.py"), *ROOT.glob("tools/**/*.py"), *NOTEBOOKS):
         assert not re.search(r"load_model\(", path.read_text("utf-8")), path
 
 
@@ -37,15 +40,13 @@ def test_notebooks_run_where_network_and_other_folders_are_forbidden(
     folders = {"HOME": home, "USERPROFILE": home, "TMPDIR": path.parent}
     for variable, folder in folders.items():
         monkeypatch.setenv(variable, str(folder))
-    monkeypatch.syspath_prepend(ROOT / "tools")
-    tool = load_tool("test")
     save_notebook(path, *((attempt,) for attempt in (*ATTEMPTS, "print(1)")))
     notebook = nbformat.read(path, as_version=4)
     notebook.cells[-1].outputs = [nbformat.v4.new_output("stream", text="another")]
     nbformat.write(notebook, path)
-    _, *command = tool.comparison("--nbval", path)
+    _, *command = test_tool.comparison("--nbval", path)
     command += ["-v", "-p", "no:cacheprovider"]
-    environment = tool.guarded(str(path.parent), "always")
+    environment = guarded(str(path.parent), "always")
     _, said = run(*command, cwd=path.parent, env=environment)
     results = re.findall(r"Cell \d+ (PASSED|FAILED)", said)
     expected = ["FAILED" if refused else "PASSED" for refused in ATTEMPTS.values()]

@@ -7,8 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
-from conftest import NOTEBOOKS, ROOT, load_tool
+from conftest import NOTEBOOKS, ROOT
 from packaging.requirements import Requirement
+
+from tools import setup as setup_tool
+from tools.pages import draw as draw_tool
+from tools.pages import render as render_tool
 
 try:
     import tomllib
@@ -19,11 +23,10 @@ except ModuleNotFoundError:  # Python 3.10
 @pytest.fixture
 def setup(tmp_path, monkeypatch):
     """The set-up script, for an empty repository."""
-    tool = load_tool("setup")
-    monkeypatch.setattr(tool, "ROOT", tmp_path)
-    monkeypatch.setattr(tool, "VENV", tmp_path / ".venv")
-    monkeypatch.setattr(tool, "LOG", tmp_path / "setup.log")
-    return tool
+    monkeypatch.setattr(setup_tool, "ROOT", tmp_path)
+    monkeypatch.setattr(setup_tool, "VENV", tmp_path / ".venv")
+    monkeypatch.setattr(setup_tool, "LOG", tmp_path / "setup.log")
+    return setup_tool
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the programs are shell scripts")
@@ -109,7 +112,9 @@ def test_moved_folder_is_set_up_again(tmp_path):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / ".venv/bin/python").symlink_to(sys.executable)
     (tmp_path / "tools/setup.py").write_text("print('set up')")
-    (tmp_path / "tools/render.py").write_text("print('rendered')")
+    package = tmp_path / "tools/pages"
+    package.mkdir()
+    (package / "render.py").write_text("print('rendered')")
     (tmp_path / ".venv/ready").touch()
     alone = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLA"))}
     command = ["make", f"PYTHON={sys.executable}", "site"]
@@ -124,7 +129,7 @@ def test_moved_folder_is_set_up_again(tmp_path):
 
 def test_pages_have_the_figures_of_the_records():
     committed = (ROOT / "_variables.yml").read_text(encoding="utf-8")
-    assert committed == load_tool("render").variables(), "make site, and commit it"
+    assert committed == render_tool.variables(), "make site, and commit it"
 
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -135,9 +140,8 @@ TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), 
 
 
 def test_drawn_pictures_are_those_that_the_network_gives():
-    tool = load_tool("draw")
-    for name, text in tool.drawn().items():
-        assert (tool.PICTURES / name).read_text("utf-8") == text, "make notebooks"
+    for name, text in draw_tool.drawn().items():
+        assert (draw_tool.PICTURES / name).read_text("utf-8") == text, "make notebooks"
 
 
 def test_conda_environment_names_the_packages_of_pyproject():

@@ -43,7 +43,7 @@ def test_addresses_make_the_links_and_the_card_and_git_sees_no_page(clone):
     text = re.sub("github.com/.*", "github.com/OWNER/REPOSITORY", text)
     text = re.sub("site-url: .*", "site-url: https://OWNER.github.io/REPOSITORY", text)
     config.write_text(text, "utf-8")
-    assert run(clone / "tools" / "render.py")[0] == 0
+    assert run("-m", "tools.pages.render", cwd=clone)[0] == 0
     status = ["git", "status", "--porcelain"]
     changed = subprocess.check_output(status, cwd=clone, env=git_environment())
     assert changed == b" M _quarto.yml\n"

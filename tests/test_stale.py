@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from conftest import load_tool
 
-stale = load_tool("stale").stale
+from tools.pages.stale import stale
+
 # What another network, with fewer and wider layers, changes in outputs, code, records
 # and pictures, and where the old network is spoken of.
 CHANGED = {"964,516": "990,000", "964516": "990000", "256": "300", "512": "600"}

@@ -3,13 +3,14 @@
 import re
 import shutil
 import subprocess
-import sys
 from types import SimpleNamespace
 
 import nbformat
 import pytest
 import yaml
-from conftest import NOTEBOOKS, ROOT, load_tool
+from conftest import NOTEBOOKS, ROOT
+
+from tools.editions import colab, student
 
 MINE = "https://example.org/teacher/whole"
 THEIRS = "https://example.org/teacher/students"
@@ -30,18 +31,16 @@ def edition(request, tmp_path_factory):
         (root / "_student" / ".git").mkdir(parents=True)
     (root / "_quarto.yml").write_text(site, encoding="utf-8")
     shutil.copy(ROOT / "_variables.yml", root)
-    tool = load_tool("student")
-    colab = sys.modules["colab"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tool, "ROOT", root)
-        patch.setattr(tool, "STUDENT", root / "_student")
+        patch.setattr(student, "ROOT", root)
+        patch.setattr(student, "STUDENT", root / "_student")
         done = SimpleNamespace(returncode=0)
-        patch.setattr(tool.subprocess, "run", lambda command: done)
+        patch.setattr(student.subprocess, "run", lambda *_, **__: done)
         for path in root.glob("notebooks/*.ipynb"):
             notebook = nbformat.read(path, as_version=4)
             nbformat.write(colab.with_cell(notebook, MINE), path)
         with pytest.raises(SystemExit) as ended:
-            tool.main()
+            student.main()
     assert ended.value.code == 0, ended.value.code
     yield root / "_student", request.param
     shutil.rmtree(root)
@@ -92,12 +91,18 @@ def test_what_its_readme_names_is_there(edition):
     commands = set(re.findall(r"^([a-z]+):.*## ", makefile, re.M))
     named = set(re.findall(r"(?:`|^ {4})make ([a-z]+)", readme, re.M))
     assert named and named <= commands
-    for tool in re.findall(r"tools/\w+\.py", makefile):
-        assert (folder / tool).is_file() or "notebooks" in tool, tool
+    tools = re.findall(r"tools/\w+\.py", makefile)
+    modules = [
+        name.replace(".", "/") for name in re.findall(r"-m (tools[\w.]+)", makefile)
+    ]
+    assert tools and modules
+    for tool in (*tools, *(f"{name}.py" for name in modules)):
+        known = (folder / tool).is_file() or (folder / tool).with_suffix("").is_dir()
+        assert known, tool
     for name in (".gitignore", ".devcontainer/devcontainer.json"):
         assert (folder / name).is_file()
     assert (folder / ".git").exists() == (kind == "their own"), "kept, never copied"
-    for name in ("tests", ".github", "tools/student.py", "pages/teaching.qmd"):
+    for name in ("tests", ".github", "tools/editions", "pages/teaching.qmd"):
         assert not (folder / name).exists()
     if shutil.which("make"):
         listed = subprocess.check_output(

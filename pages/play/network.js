@@ -3,7 +3,7 @@
 // What goes from layer to layer is a tensor, { data, shape }: the numbers in one row, and how they are
 // to be read. A picture has the shape [height, width, channels], so the number of channel c in row y
 // and column x stands at (y * width + x) * channels + c, as in NumPy. The description of each layer
-// comes from network.json, which tools/play.py writes from the recorded run.
+// comes from network.json, which tools/pages/play.py writes from the recorded run.
 
 /** Return what every layer gives for one picture: first the picture itself, then a tensor for each layer. */
 export function forward(network, pixels) {

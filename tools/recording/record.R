@@ -1,8 +1,7 @@
-# Do one job of `make record` whose cells are in R: R runs them, and tools/record.py, in
+# Do one job of `make record` whose cells are in R: R runs them, and tools/recording, in
 # the same process, below keras3, records what comes of them.
-tools <- dirname(sub("--file=", "", grep("--file=", commandArgs(), value = TRUE)))
 Sys.setenv(RETICULATE_CHECK_REQUIRED_PACKAGES = "no")
-record <- reticulate::import_from_path("record", tools)
+record <- reticulate::import("tools.recording.record")
 
 run_r <- function(job, names) {
   cells <- list2env(names, parent = globalenv())

@@ -20,11 +20,12 @@ import pandas as pd
 from jupyter_client.kernelspec import NoSuchKernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
-from provenance import machine, peak_bytes
 
 from helpers.exercises import digest
 from helpers.notebooks import NOTEBOOKS
 from helpers.runs import RUNS
+from tools.common.files import write_whole
+from tools.common.provenance import machine, peak_bytes
 
 TIMES = RUNS / "notebooks.csv"
 CHECK = re.compile(r"check\(answer_(\d+), truth_\1(?:, tolerance=([\d.]+))?\)")
@@ -125,9 +126,7 @@ def keep(path, truths, tolerances):
             values = around * step if step else around
             hashes.append(" ".join(digest(x, step, f"{salt} {i}") for x in values))
         kept[name][number] = [salt, truth.shape, step, hashes]
-    answers.write_text(
-        json.dumps(kept, indent=1, sort_keys=True) + "\n", encoding="utf-8"
-    )
+    write_whole(answers, json.dumps(kept, indent=1, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

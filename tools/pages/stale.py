@@ -11,13 +11,12 @@ import functools
 import itertools
 import json
 import re
-from pathlib import Path
 
 import yaml
 
 from helpers.data import SUPERCLASSES
+from tools.common.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 PAGES = "*.md", "index.qmd", "slides/*.qmd", "pages/*.qmd", "notebooks/*.ipynb"
 WORDS = "zero one two three four five six seven eight nine ten many".split()
 LAYERS = {"convolutions": "(Conv2D)", "poolings": "(Max", "dense layers": "(Dense)"}
@@ -111,7 +110,7 @@ def stale(root=ROOT):
         keys = re.findall(r"[\w-]+#[\w-]+|\w+/\w+\.(?:svg|json)|var\.\w+", text)
         return "\n".join(vouchers.get(key, "") for key in keys)
 
-    text = (root / "tools/constants.txt").read_text("utf-8")
+    text = (root / "tools/pages/constants.txt").read_text("utf-8")
     for page, since, items in re.findall(r"(?m)^(\S+)(?: @(\w+))? (.*)$", text):
         if not since or f'": "{since}' in records:
             constants[page] = f"{constants.get(page, '')}\n{items}\n{vouching(items)}"

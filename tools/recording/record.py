@@ -20,18 +20,17 @@ import sys
 import threading
 import time
 
-os.environ["CIFAR100_STAND_IN"] = "never"
-
 import numpy as np
 import pandas as pd
 from distributed import Client, WorkerPlugin, as_completed
 from filelock import FileLock, Timeout
-from jobs import SEED, Job, jobs, sha256
-from provenance import machine, peak_bytes, provenance, versions
 
 from helpers import DataError, NoDataError, load_data, quiet_start
 from helpers.notebooks import run_cells, train_without_pauses
 from helpers.runs import RUNS
+from tools.common.files import write_whole
+from tools.common.provenance import machine, peak_bytes, provenance, versions
+from tools.recording.jobs import SEED, Job, jobs, sha256
 
 with quiet_start():
     import keras
@@ -75,9 +74,9 @@ def train(job, execute=run_python):
         if state.exists():
             kept["resumed"].append(json.loads(state.read_text())["epoch"])
             print(f"{job.folder}: going on after epoch {kept['resumed'][-1]}")
-        write(note, json.dumps(kept))
+        write_whole(note, json.dumps(kept))
         record = run_program(job, partial, kept["resumed"], execute)
-        write(partial / "run.json", json.dumps(record, indent=2) + "\n")
+        write_whole(partial / "run.json", json.dumps(record, indent=2) + "\n")
 
 
 def repair_backup(state):
@@ -123,7 +122,7 @@ def run_program(job, partial, resumed, execute):
             " expected: delete that folder to start again."
         )
     table = history.to_csv(index=False, float_format="%.6g")
-    write(partial / "history.csv", table)
+    write_whole(partial / "history.csv", table)
     if job.weights:
         # A model that was not compiled saves its weights without the optimizer's state.
         bare = keras.models.clone_model(model)
@@ -285,13 +284,6 @@ def temperature(names):
 # Files: whole, or as they were.
 
 
-def write(path, text):
-    """Write a text file as a whole."""
-    new = path.with_name(path.name + ".new")
-    new.write_text(text, encoding="utf-8")
-    os.replace(new, path)
-
-
 def complete(history):
     """Return the rows of a CSVLogger, once for each epoch, which count from 1."""
     lines = history.read_text(encoding="utf-8").splitlines(keepends=True)
@@ -353,12 +345,13 @@ def run_subprocess(job=None):
 
     from helpers.runs import RUNS
 
-    command = [sys.executable, RUNS.parent / "tools" / "record.py", "--worker"]
+    command = [sys.executable, "-m", "tools.recording", "--worker"]
     if job and job["run"] == "r":
-        command = ["Rscript", RUNS.parent / "tools" / "record.R"]
+        command = ["Rscript", RUNS.parent / "tools/recording/record.R"]
     with tempfile.TemporaryFile("w+") as said:
         child = subprocess.Popen(
             command,
+            cwd=RUNS.parent,
             env={
                 **os.environ,
                 "RETICULATE_PYTHON": sys.executable,
@@ -501,7 +494,9 @@ def main():
         )
 
 
-if __name__ == "__main__":
+def run_as_program():
+    """Do what the command line says; every known failure is one sentence."""
+    os.environ["CIFAR100_STAND_IN"] = "never"
     try:
         main()
     except Timeout:

@@ -6,12 +6,12 @@ _quarto.yml. Where that is not set, there is no such cell.
 
 import importlib.metadata
 import os
-from pathlib import Path
 
 import nbformat
 import yaml
 
-ROOT = Path(__file__).resolve().parents[1]
+from tools.common.paths import ROOT
+
 TAG = "colab"
 SOURCE = """\
 #| include: false

@@ -20,8 +20,9 @@ from types import MappingProxyType
 import pandas as pd
 
 from helpers.runs import RUNS, RunError, load_runs
+from tools.common.files import write_whole
+from tools.common.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 NO_RENDERER = 3  # the exit status where there is nothing to render with
 
 
@@ -107,13 +108,8 @@ def finish_smalldocs():
 
 
 def write_variables():
-    """Write _variables.yml, which git holds, as a whole or not at all."""
-    new = ROOT / "_variables.new"
-    try:
-        new.write_text(variables(), encoding="utf-8")
-        os.replace(new, ROOT / "_variables.yml")
-    finally:
-        new.unlink(missing_ok=True)
+    """Write _variables.yml, which git holds."""
+    write_whole(ROOT / "_variables.yml", variables())
 
 
 def main(what="index.qmd"):
@@ -137,7 +133,7 @@ def main(what="index.qmd"):
             "Quarto is not at hand and could not be installed: using smalldocs, which"
             " renders all pages, and makes one of the slides, to read and not to show."
         )
-        deck = Path(__file__).with_name("deck_page.py")
+        deck = Path(__file__).with_name("fallback.py")
         command = [sys.executable, str(deck), "render", "-q", str(ROOT)]
     else:
         print(
@@ -148,13 +144,19 @@ def main(what="index.qmd"):
         raise SystemExit(NO_RENDERER)
     if what == "index.qmd":
         shutil.rmtree(ROOT / "_site", ignore_errors=True)
-    settings = {**os.environ, "QUARTO_PYTHON": sys.executable}  # for tools/offline.py
+    settings = {
+        **os.environ,
+        "QUARTO_PYTHON": sys.executable,
+    }  # for pre- and post-render
     if subprocess.run(command, cwd=ROOT, env=settings).returncode != 0:
         raise SystemExit(f"The site was not rendered: {command[0]} failed, see above.")
     if program is None:
         finish_smalldocs()
     own = Path(sys.prefix) == ROOT / ".venv" and os.name != "nt"
-    print("To look at:", "make view" if own else f"{sys.executable} {__file__} --view")
+    print(
+        "To look at:",
+        "make view" if own else f"{sys.executable} -m tools.pages.render --view",
+    )
     print(f"Or, without the search: {page.as_uri()}")
 
 

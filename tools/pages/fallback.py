@@ -6,11 +6,11 @@ The notes for the teacher are left out, and a click shows what comes after a pau
 import json
 import re
 import sys
-from pathlib import Path
 
 from smalldocs import cli, notebook, shortcodes
 
-ROOT = Path(__file__).resolve().parents[1]
+from tools.common.paths import ROOT
+
 EMBED = re.compile(r"^\{\{< embed (\S+)#(\S+?)( echo=true)? >\}\}$", re.M)
 NOTES = re.compile(r"^::: \{\.notes\}\n.*?^:::$", re.M | re.S)
 PAUSE = re.compile(r"^\. \. \.\n(.*?)(?=^## |\Z)", re.M | re.S)

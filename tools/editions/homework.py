@@ -1,7 +1,7 @@
 """Make graded homework of the exercises with otter-grader, and grade what comes back.
 
-    python tools/homework.py make 01-data
-    python tools/homework.py grade 01-data submissions/*.ipynb
+    python -m tools.editions.homework make 01-data
+    python -m tools.editions.homework grade 01-data submissions/*.ipynb
 
 The first makes _homework/01-data: the folder `student` and autograder.zip. The second
 grades each submission in a process of its own, with limits, and writes grades.csv.
@@ -27,10 +27,11 @@ import nbformat
 import pandas as pd
 from nbconvert.preprocessors import TagRemovePreprocessor
 from nbformat.v4 import new_code_cell, new_raw_cell
-from provenance import peak_bytes
-from student import JUNK, ROOT, TRUTH
 
 from helpers import hashed
+from tools.common.paths import ROOT
+from tools.common.provenance import peak_bytes
+from tools.editions.student import JUNK, TRUTH
 
 HOMEWORK = ROOT / "_homework"
 LIMITS = {"seconds": 1200, "cell": 300, "gigabytes": 8}  # of a submission and a cell
@@ -161,14 +162,22 @@ def grade(name, submissions, limits):
     archive = HOMEWORK / name / "autograder.zip"
     if not archive.exists():
         raise SystemExit(f"Not graded: {archive} is missing; make the homework first.")
-    path = os.pathsep.join([str(ROOT / "tests" / "guard"), str(ROOT)])
+    path = os.pathsep.join([str(ROOT / "tools" / "common" / "guard"), str(ROOT)])
     rows = {}
     for submission in submissions:
         with tempfile.TemporaryDirectory() as folder:
             own = dict.fromkeys(OWN, folder) | {"PYTHONPATH": path}
             if (kept := Path.home() / ".keras" / "datasets").exists():
                 (Path(folder) / "datasets").symlink_to(kept)  # of keras.datasets
-            command = [sys.executable, __file__, "run", archive, submission, folder]
+            command = [
+                sys.executable,
+                "-m",
+                "tools.editions.homework",
+                "run",
+                archive,
+                submission,
+                folder,
+            ]
             command += [f"--{limit}={value}" for limit, value in limits.items()]
             start = time.monotonic()
             process = subprocess.Popen(

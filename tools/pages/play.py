@@ -8,7 +8,6 @@ anew changes the page by itself.
 import hashlib
 import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 
@@ -22,11 +21,11 @@ from helpers import (
 )
 from helpers.data import SUPERCLASSES
 from helpers.runs import RUNS
+from tools.common.paths import ROOT
 
 with quiet_start():
     from keras import layers
 
-ROOT = Path(__file__).resolve().parents[1]
 TARGET = ROOT / "pages" / "play" / "network"  # git ignores it
 SAMPLES = 20
 LIMIT = 2_000_000  # bytes of weights that a phone may be asked to load
@@ -90,7 +89,8 @@ def describe(layer):
     if "kind" not in about or activation not in ("linear", "relu", "softmax"):
         raise RunError(
             f"the layer {layer.name} ({kind.__name__}, {activation}) has no"
-            " counterpart in pages/play/network.js: add it there and in tools/play.py."
+            " counterpart in pages/play/network.js: add it there and in"
+            " tools/pages/play.py."
         )
     return about, arrays
 

@@ -4,15 +4,14 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import nbformat
 import yaml
-from colab import with_cell
 
 from helpers import hashed
+from tools.common.paths import ROOT
+from tools.editions.colab import with_cell
 
-ROOT = Path(__file__).resolve().parents[1]
 STUDENT = ROOT / "_student"
 # What students get; the README, the notebooks and the texts are changed below.
 FOLDERS = ".devcontainer helpers images notebooks pages runs slides tools".split()
@@ -22,7 +21,7 @@ JUNK = (".*_cache", ".ipynb_checkpoints", "__pycache__", "*.new", "*.partial")
 # Pages for instructors.
 TEACHING = ("teaching.qmd", "adapt.qmd", "homework.qmd", "recording.qmd")
 # What works in the whole only.
-TOOLS = ("student.*", "homework.*", "test.py", "stale.py", "constants.txt")
+TOOLS = ("editions", "checks", "stale.py", "constants.txt")
 COMMANDS = ("help", "site", "view", "lab", "data", "record", "clean")
 TRUTH = re.compile(r"^truth_(\d+) = ", re.M)
 HASHED = """\
@@ -76,7 +75,7 @@ def change(paths, function, *arguments):
 
 def readme(text):
     """Return the README with a section of its own on how to start."""
-    start = (ROOT / "tools" / "student.md").read_text(encoding="utf-8")
+    start = (ROOT / "tools" / "editions" / "student.md").read_text(encoding="utf-8")
     return re.sub(r"## Start\n.*(?=## Licences)", lambda _: start, text, flags=re.S)
 
 
@@ -113,7 +112,7 @@ def main():
     change([*STUDENT.rglob("*.qmd"), *STUDENT.rglob("*.ipynb")], without_teaching)
     change([STUDENT / "README.md"], readme)
     change([STUDENT / "Makefile"], makefile)
-    done = subprocess.run([sys.executable, STUDENT / "tools" / "render.py"])
+    done = subprocess.run([sys.executable, "-m", "tools.pages.render"], cwd=STUDENT)
     raise SystemExit(done.returncode)
 
 

@@ -8,8 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 from helpers import quiet_start
-
-ROOT = Path(__file__).resolve().parents[1]
+from tools.common.paths import ROOT
 
 
 def git(*arguments):

@@ -9,35 +9,16 @@ import os
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
 from unittest import mock
 
-from render import NO_RENDERER
-
 from helpers import DataError, NoDataError, load_data
+from tools.common.environment import guarded
+from tools.common.paths import ROOT
+from tools.pages.render import NO_RENDERER
 
-ROOT = Path(__file__).resolve().parents[1]
 PYTEST = [sys.executable, "-m", "pytest"]
 # Two files at a time: a third less time on two cores, and no more memory than two take.
 TWO = ["-n", "2", "--dist", "loadfile"]
-
-
-def guarded(folder, stand_in):
-    """Return an environment in which notebooks connect and write to nothing outside.
-
-    What Jupyter, Keras and Matplotlib would write into the home folder, they write
-    into `folder`; tests/guard refuses the rest, and all connections.
-    """
-    kept = Path.home() / ".keras" / "datasets"
-    if os.name == "posix" and kept.exists():
-        (Path(folder) / "datasets").symlink_to(kept)  # of keras.datasets
-    own = ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR", "KERAS_HOME", "MPLCONFIGDIR")
-    return {
-        **{k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")},
-        **dict.fromkeys(own, folder),
-        "PYTHONPATH": str(ROOT / "tests" / "guard"),
-        "CIFAR100_STAND_IN": stand_in,
-    }
 
 
 def comparison(mode, path="notebooks"):
@@ -73,7 +54,7 @@ def main():
         print(f"{error} Until then the notebooks are tested on the stand-in only.")
     except DataError as error:
         raise SystemExit(f"Not tested: {error}") from None
-    rendered = subprocess.call([sys.executable, ROOT / "tools" / "render.py"])
+    rendered = subprocess.call([sys.executable, "-m", "tools.pages.render"], cwd=ROOT)
     failed = {"pages": rendered not in (0, NO_RENDERER)}
     failed["tests"] = subprocess.call([*PYTEST, *TWO, "tests"], cwd=ROOT)
     if strict:

@@ -1,0 +1,1 @@
+"""Run the tests, and the notebooks against their stored outputs."""

@@ -1,0 +1,1 @@
+"""What the rooms share: paths, files, the environment of notebooks, provenance."""

@@ -1,0 +1,1 @@
+"""Copies of the lecture: for students, for grading, for Google Colab."""
