@@ -8,7 +8,7 @@ DEV := .venv/ready-dev
 LOCK = $(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-annotate \
 	--python-version 3.10 --resolution $(or $(RESOLUTION),highest) --custom-compile-command "make lock"
 
-.PHONY: help site view lab data test notebooks record student homework lint lock clean
+.PHONY: help site view lab data test notebooks export record student homework lint lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-12s%s\n", $$1, $$2 }' Makefile
@@ -29,11 +29,15 @@ test: $(DEV) ## run all tests, and the notebooks against their stored outputs
 	@$(BIN)/python -m tools.checks.test
 
 notebooks: $(READY) ## execute the notebooks in place, on the real data, and redraw the pictures
+	@$(BIN)/python -m tools.notebooks.export
 	@for notebook in notebooks/*.ipynb; do $(BIN)/python -m tools.notebooks.execute $$notebook || exit 1; done
 	@$(BIN)/python -m tools.pages.pictures && $(BIN)/python -m tools.pages.draw
 
+export: $(READY) ## make helpers/recipes.py of what the notebooks define
+	@$(BIN)/python -m tools.notebooks.export
+
 record: $(DEV) ## list the recorded runs; JOBS=all or JOBS="improving large": train them
-	@$(BIN)/python -m tools.recording $(JOBS) $(if $(EPOCHS),--epochs $(EPOCHS))
+	@$(BIN)/python -m tools.recording $(JOBS) $(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(DRAFT),--draft)
 
 student: $(READY) ## make _student/, the lecture and its pages without the solutions
 	@$(BIN)/python -m tools.editions.student

@@ -1,20 +1,39 @@
-"""What the notebooks share; a module is imported when a name of it is first used."""
+"""What the notebooks share: data, figures, recorded runs, exercises.
+
+A module is imported when a name of it is first used, since Matplotlib, pandas and
+seaborn take seconds, and many programs need none of them.
+"""
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-_NAMES = {
-    "data": "DataError Dataset NoDataError load_cifar100 load_data",
-    "exercises": "check hashed",
-    "figures": "model_summary plot_images plot_network set_style",
-    "notebooks": "dtype_policy quiet_start run_cells train_without_pauses",
-    "runs": "Run RunError load_run load_runs tidy_history",
+if TYPE_CHECKING:  # for editors, which follow these names and do not run the rest
+    from helpers.data import DataError, Dataset, NoDataError, load_cifar100, load_data
+    from helpers.exercises import check, hashed
+    from helpers.export import export_cells
+    from helpers.figures import model_summary, plot_images, plot_network, set_style
+    from helpers.notebooks import quiet_start, train_without_pauses
+    from helpers.runs import Run, RunError, load_run, load_runs, tidy_history
+
+_MODULES = {
+    "data": ["DataError", "Dataset", "NoDataError", "load_cifar100", "load_data"],
+    "exercises": ["check", "hashed"],
+    "export": ["export_cells"],
+    "figures": ["model_summary", "plot_images", "plot_network", "set_style"],
+    "notebooks": ["quiet_start", "train_without_pauses"],
+    "runs": ["Run", "RunError", "load_run", "load_runs", "tidy_history"],
 }
-__all__ = sorted(" ".join(_NAMES.values()).split())
-__dir__ = __all__.copy  # for completion
+__all__ = sorted(name for names in _MODULES.values() for name in names)
 
 
 def __getattr__(name):
-    for module, names in _NAMES.items():
-        if name in names.split():
+    """Import the module that has the name, and return what it stands for."""
+    for module, names in _MODULES.items():
+        if name in names:
             return getattr(import_module(f"helpers.{module}"), name)
     raise AttributeError(f"module 'helpers' has no attribute {name!r}")
+
+
+def __dir__():
+    """Return the names for completion."""
+    return __all__

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,18 +24,21 @@ class Run(NamedTuple):
     weights: Path | None  # the file of the trained weights, if they were kept
 
 
-def load_run(name):
+def load_run(name, drafts=False):
     """Return one recorded training as a `Run`, after checking its files.
 
     Parameters
     ----------
     name : str
         A training, such as "improving/weight-decay-425", or a group of one, "baseline".
+    drafts : bool, default False
+        Whether records that name no commit are wanted, too.
 
     Raises
     ------
     RunError
-        If the name stands for none or several, or a file is not as it was recorded.
+        If the name stands for none or several, a file is not as it was recorded, or the
+        record is a draft.
     """
     paths = _trainings(name)
     if len(paths) > 1:
@@ -42,11 +46,18 @@ def load_run(name):
             f"{name} holds {len(paths)} trainings, expected one: name one, such as"
             f' "{name}/{paths[0].name}", or use load_runs.'
         )
-    return _read(paths[0])
+    return _read(paths[0], drafts)
 
 
-def load_runs(group):
+def load_runs(group, drafts=False):
     """Return all recorded trainings of a group, such as "improving", as two tables.
+
+    Parameters
+    ----------
+    group : str
+        A folder in ``runs/``.
+    drafts : bool, default False
+        Whether records that name no commit are wanted, too.
 
     Returns
     -------
@@ -55,8 +66,13 @@ def load_runs(group):
         ones as in "test.accuracy"; "seconds" is the sum over the epochs.
     epochs : pandas.DataFrame
         A row for each epoch of each history, with the step and the seed.
+
+    Raises
+    ------
+    RunError
+        As `load_run`.
     """
-    runs = [_read(path) for path in _trainings(group)]
+    runs = [_read(path, drafts) for path in _trainings(group)]
     runs.sort(key=lambda run: (run.record["number"], run.record["seed"]))
     trainings = pd.json_normalize([run.record for run in runs])
     trainings["seconds"] = [run.history["seconds"].sum() for run in runs]
@@ -66,15 +82,26 @@ def load_runs(group):
 
 
 def _trainings(name):
-    """Return the folders of a training or group, without those still unfinished."""
-    records = (RUNS / str(name)).glob("run.json" if "/" in str(name) else "*/run.json")
-    found = [path.parent for path in records if not path.parent.suffix]
+    """Return the folders of a training or group, without those still unfinished.
+
+    While a record is replaced, the old one has another name for a moment.
+    """
+    folder = RUNS / str(name)
+    if "/" in str(name) and folder.name:
+        candidates = [folder, folder.with_name(f"{folder.name}.old")]
+    else:
+        candidates = sorted(folder.glob("*"))
+    recorded = [path for path in candidates if (path / "run.json").is_file()]
+    found = [path for path in recorded if not path.suffix]
+    for path in recorded:
+        if path.suffix == ".old" and path.with_suffix("") not in found:
+            found.append(path)
     if not found:
         raise RunError(f"{RUNS}/{name} holds no training, expected one: {ADVICE}")
     return sorted(found)
 
 
-def _read(path):
+def _read(path, drafts):
     """Return a training from its folder, if every file is as recorded."""
     try:
         record = json.loads((path / "run.json").read_text(encoding="utf-8"))
@@ -86,7 +113,21 @@ def _read(path):
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise RunError(f"{path} is no whole record ({reason}): {ADVICE}") from None
+    if is_draft(record) and not drafts:
+        raise RunError(
+            f"{path} is a draft: its code was not committed when it was recorded."
+            " Commit it and run `make record` again, or load it with drafts=True."
+        )
     return Run(record, history, next(path.glob("*.weights.h5"), None))
+
+
+def is_draft(record):
+    """Return whether a record names no commit that holds its code.
+
+    Records that were converted from an older form say so themselves.
+    """
+    named = re.fullmatch("[0-9a-f]{40}", str(record.get("commit")))
+    return not named and not record.get("converted")
 
 
 def tidy_history(history):

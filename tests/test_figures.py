@@ -4,7 +4,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from helpers import plot_images, plot_network, run_cells
+from helpers import plot_images, plot_network
 
 mpl.use("agg")
 
@@ -28,7 +28,8 @@ def test_wrong_images_are_refused():
 
 def test_network_is_drawn_where_graphviz_is_not_installed(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    build_model = run_cells("02-model.ipynb", "network")["build_model"]
+    from helpers.recipes import build_model
+
     data = SimpleNamespace(image_shape=(32, 32, 3), num_classes=100)
     image = plot_network(build_model(data))
     assert image.data.startswith(b"\x89PNG") and len(image.data) > 20_000

@@ -2,14 +2,10 @@
 
 import os
 import re
-import traceback
 
 import nbformat
 import pytest
-from conftest import NOTEBOOKS, ROOT, run, save_notebook
-
-from helpers import run_cells
-from helpers.notebooks import cell_sources
+from conftest import NOTEBOOKS, ROOT, run
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 
@@ -66,21 +62,6 @@ def test_compile_is_the_same_in_model_training_and_testing():
     cells = [c for p in NOTEBOOKS if re.match("0[234]", p.name) for c in code_cells(p)]
     text = "\n".join(cell.source for cell in cells)
     assert len(set(re.findall(r"^model\.compile\(.*?^\)", text, re.M | re.S))) == 1
-
-
-def test_unknown_tag_is_one_sentence():
-    with pytest.raises(ValueError, match=r"02-model\.ipynb has no code cell.*netwrok"):
-        cell_sources("02-model.ipynb", "network", "netwrok")
-
-
-def test_error_in_a_shared_cell_shows_its_notebook(tmp_path, monkeypatch):
-    save_notebook(tmp_path / "some.ipynb", ("1 / 0", "broken"))
-    monkeypatch.setattr("helpers.notebooks.NOTEBOOKS", tmp_path)
-    with pytest.raises(ZeroDivisionError) as caught:
-        run_cells("some.ipynb", "broken")
-    shown = "".join(traceback.format_exception(caught.value))
-    assert 'File "some.ipynb, cell 1 tagged broken", line 1' in shown
-    assert "    1 / 0" in shown
 
 
 @pytest.mark.skipif(

@@ -13,7 +13,7 @@ from conftest import ROOT
 from PIL import Image, ImageOps
 from test_browser import PLAY, begin
 
-from helpers import load_run, quiet_start, run_cells
+from helpers import load_run, quiet_start
 from tools.pages import play as play_tool
 
 with quiet_start():
@@ -90,7 +90,9 @@ def compare(page, model, images):
 
 
 def test_page_computes_what_keras_does(real_data, open_page):
-    model = run_cells("02-model.ipynb", "network")["build_model"](real_data)
+    from helpers.recipes import build_model
+
+    model = build_model(real_data)
     model.load_weights(load_run("baseline").weights)
     compare(begin(open_page(PLAY)), model, real_data.test[0][20:220].astype("float32"))
 

@@ -12,7 +12,8 @@ from jupyter_client.kernelspec import find_kernel_specs
 
 from helpers import NoDataError, load_run
 from helpers.data import data_folder
-from helpers.notebooks import cell_sources
+from helpers.export import NOTEBOOKS, exported_cells
+from tools.recording.syntax import r_code
 
 
 def layers_of(script):
@@ -25,8 +26,8 @@ def layers_of(script):
 
 
 def test_r_names_the_layers_of_the_notebook():
-    r = "\n".join(cell_sources("lecture-in-r.ipynb", "train"))
-    python = "\n".join(cell_sources("02-model.ipynb", "network"))
+    r = r_code(NOTEBOOKS / "lecture-in-r.ipynb")
+    python = "\n".join(exported_cells(NOTEBOOKS / "02-model.ipynb"))
     python = python.replace("data.num_classes", "100")
     assert len(layers_of(r)) == 13
     assert layers_of(r) == layers_of(python)

@@ -19,19 +19,36 @@ def git(*arguments):
         )
     except OSError:
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    return done.stdout.rstrip() if done.returncode == 0 else None
+
+
+def own_repository():
+    """Return whether this folder is the top of a repository of its own.
+
+    A copy without its history, inside somebody else's repository, is none.
+    """
+    top = git("rev-parse", "--show-toplevel")
+    return top is not None and Path(top).resolve() == ROOT
+
+
+def changed_files():
+    """Return the files that differ from the last commit, or None without a history.
+
+    What recording itself writes, folders in runs/, does not count.
+    """
+    if not own_repository():
+        return None
+    own = ("--", ".", ":(exclude)runs/*/*", ":(exclude)runs/notebooks.csv")
+    listed = git("status", "--porcelain", "--untracked-files=all", *own)
+    return None if listed is None else [line[3:] for line in listed.splitlines()]
 
 
 def commit():
-    """Return the commit of this repository, "-dirty" if files differ, or "unknown".
-
-    A copy without its history, inside somebody else's repository, has no commit.
-    """
-    top = git("rev-parse", "--show-toplevel")
-    if top is None or Path(top).resolve() != ROOT:
+    """Return the commit of this repository, "-dirty" if files differ, or "unknown"."""
+    changed = changed_files()
+    if changed is None:
         return "unknown"
-    described = ("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
-    return git(*described) or "unknown"
+    return git("rev-parse", "HEAD") + ("-dirty" if changed else "")
 
 
 def machine():

@@ -22,7 +22,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 from helpers.exercises import digest
-from helpers.notebooks import NOTEBOOKS
+from helpers.export import NOTEBOOKS
 from helpers.runs import RUNS
 from tools.common.files import write_whole
 from tools.common.provenance import machine, peak_bytes

@@ -1,14 +1,18 @@
-"""Draw the explaining pictures of notebooks and slides into images/, as SVG."""
+"""Draw the pictures that depend on the network into images/, as SVG.
+
+The other drawings there do not change with the lecture, and were drawn once.
+"""
 
 import math
 import re
 
 import numpy as np
 
-from helpers import load_data, run_cells
-from helpers.notebooks import NOTEBOOKS
+from helpers import load_data
+from helpers.recipes import build_model
+from tools.common.paths import ROOT
 
-PICTURES = NOTEBOOKS.parent / "images"
+PICTURES = ROOT / "images"
 INK, GREY, BLUE, ORANGE, GREEN = "#1b3a5c", "#7d8a97", "#1558b0", "#c2500a", "#0b7261"
 PALE = {GREY: "#e3e8ee", BLUE: "#d3e3f7", ORANGE: "#fbdec6", GREEN: "#cdeae3"}
 # The ground is white, because a picture in a page does not know the theme of the page.
@@ -62,30 +66,6 @@ def grid(x, y, cells, size, fills, stroke=GREY):
     return parts
 
 
-def window():
-    """Return a filter on an image and its output, with the numbers of notebook 2."""
-    image, weights = np.array([[0, 0, 0, 1, 1, 1]] * 6), np.array([[-1, 0, 1]] * 3)
-    windows = np.lib.stride_tricks.sliding_window_view(image, (3, 3))
-    output = (windows * weights).sum(axis=(2, 3))
-    products = " + ".join(
-        f"{p} · ({w})" if w < 0 else f"{p} · {w}"
-        for p, w in zip(windows[1, 1, 0], weights[0], strict=True)
-    )
-    parts = [
-        words(128, 32, "image"),
-        words(356, 32, "filter"),
-        words(576, 32, "output"),
-    ]
-    parts += grid(20, 58, image, 36, np.where(image, "white", PALE[GREY]))
-    parts += [dashed(92, 94, 108, ORANGE), box(56, 94, 108, 108, "none", ORANGE, 4)]
-    parts += grid(302, 112, weights, 36, PALE[ORANGE])
-    parts += [words(269, 166, " x "), arrow((426, 166), (488, 166))]
-    parts += grid(504, 94, output, 36, PALE[BLUE])
-    parts += [dashed(576, 130, 36, ORANGE), box(540, 130, 36, 36, "none", ORANGE, 4)]
-    parts += [words(340, 312, f"({products}) x 3 rows = {output[1, 1]}")]
-    return picture(680, 344, parts)
-
-
 def channels(model):
     """Return what the first convolution of the network does to its channels."""
     first = next(layer for layer in model.layers if hasattr(layer, "filters"))
@@ -106,41 +86,6 @@ def channels(model):
     for x, text in ((124, f"{into} channels in"), (322, f"{out} filters")):
         parts += [words(x, 308, text)]
     return picture(560, 336, [*parts, words(471, 308, f"{out} channels out")])
-
-
-def stride():
-    """Return three ways of a 3 x 3 window over 5 x 5 numbers."""
-    parts = []
-    for x, pad, step, title in (
-        (104, 0, 1, "stride 1"),
-        (302, 0, 2, "stride 2"),
-        (500, 1, 1, "stride 1, “same”"),
-    ):
-        zeros = np.pad(np.full((5, 5), ""), pad, constant_values="0")
-        whole = len(zeros)
-        out = (whole - 3) // step + 1
-        left, top, low = x - 12 * whole, 130 - 12 * whole, x - 12 * out
-        parts += [words(x, 24, title)]
-        parts += grid(left, top, zeros, 24, np.where(zeros, PALE[GREY], "white"))
-        parts += [dashed(left + 24 * step, top, 72, BLUE)]
-        parts += [box(left, top, 72, 72, "none", ORANGE, 4), arrow((x, 220), (x, 244))]
-        parts += grid(low, 252, np.full((out, out), ""), 24, "white")
-        parts += [box(low + 24, 252, 24, 24, PALE[BLUE], BLUE, 3)]
-        parts += [box(low, 252, 24, 24, PALE[ORANGE], ORANGE, 3)]
-        parts += [words(x, 394, f"5 x 5 → {out} x {out}")]
-    return picture(604, 418, parts)
-
-
-def pooling():
-    """Return max-pooling, with the numbers of notebook 2."""
-    numbers = np.array([[1, 3, 0, 2], [4, 2, 1, 0], [0, 1, 5, 6], [2, 0, 7, 3]])
-    pooled = numbers.reshape(2, 2, 2, 2).max(axis=(1, 3))
-    fills = np.reshape([PALE[c] for c in (BLUE, ORANGE, GREEN, GREY)], (2, 2))
-    parts = grid(24, 24, numbers, 46, fills.repeat(2, axis=0).repeat(2, axis=1))
-    for x, y in np.ndindex(2, 2):
-        parts += [box(24 + 92 * x, 24 + 92 * y, 92, 92, "none", INK, 2)]
-    parts += [arrow((228, 116), (296, 116)), *grid(316, 70, pooled, 46, fills, INK)]
-    return picture(432, 232, parts)
 
 
 def receptive(model):
@@ -196,29 +141,11 @@ def network(model):
     return picture(round(x), 300, parts)
 
 
-def parts_of_the_data():
-    """Return the three sets of images as bars, to scale."""
-    parts = []
-    for x, share, colour, name, job in (
-        (20, 4, BLUE, "training", "to learn from"),
-        (432, 1, GREEN, "validation", "to choose by"),
-        (572, 1, ORANGE, "test", "once, at the end"),
-    ):
-        wide = 100 * share
-        parts += [box(x, 20, wide, 84, PALE[colour], colour, 2)]
-        parts += [words(x + wide / 2, 62, name), words(x + wide / 2, 130, job)]
-    return picture(700, 156, parts)
-
-
 def drawn():
     """Return the text of every picture by the name of its file."""
-    model = run_cells("02-model.ipynb", "network")["build_model"](load_data())
+    model = build_model(load_data())
     return {
-        "split.svg": parts_of_the_data(),
-        "window.svg": window(),
         "channels.svg": channels(model),
-        "stride.svg": stride(),
-        "pooling.svg": pooling(),
         "receptive.svg": receptive(model),
         "network.svg": network(model),
     }

@@ -6,7 +6,7 @@ import io
 import nbformat
 from PIL import Image, ImageOps
 
-from helpers.notebooks import NOTEBOOKS
+from helpers.export import NOTEBOOKS
 
 PICTURES = NOTEBOOKS.parent / "images"
 # For each part: the figure, and how much of it is shown (left, top, right, bottom).

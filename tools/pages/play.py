@@ -17,9 +17,9 @@ from helpers import (
     load_data,
     load_run,
     quiet_start,
-    run_cells,
 )
 from helpers.data import SUPERCLASSES
+from helpers.recipes import build_model
 from helpers.runs import RUNS
 from tools.common.paths import ROOT
 
@@ -137,7 +137,7 @@ def main():
             " leave the page out, as pages/adapt.qmd says."
         )
     shown = data.name != "stand-in data"
-    model = run_cells("02-model.ipynb", "network")["build_model"](data)
+    model = build_model(data)
     model.load_weights(run.weights)
     about, weights = pack(model)
     published = sorted(" ".join(SUPERCLASSES.values()).split())

@@ -1,5 +1,81 @@
-"""`python -m tools.recording` lists and trains what is recorded."""
+"""List the recorded trainings, or record what is missing of them.
 
-from tools.recording.record import run_as_program
+python -m tools.recording                  what there is
+python -m tools.recording improving large  record these groups
+python -m tools.recording all              record everything
+"""
 
-run_as_program()
+import argparse
+import os
+
+from helpers import DataError
+from helpers.runs import RUNS
+from tools.common.provenance import changed_files
+from tools.recording.engine import record, recorded
+from tools.recording.jobs import jobs
+
+
+def main():
+    """Read the options and do what they say."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("group", nargs="*", help="what to record; all: everything")
+    parser.add_argument("--epochs", type=int, help="at most so many, for a quick look")
+    parser.add_argument(
+        "--draft",
+        action="store_true",
+        help="record although files differ from the last commit; pages refuse it",
+    )
+    options = parser.parse_args()
+    if options.epochs is not None and options.epochs < 1:
+        parser.error(f"--epochs {options.epochs}: expected 1 or more")
+    table = jobs(options.epochs)
+    groups = list(dict.fromkeys(job.run for job in table))
+    unknown = set(options.group) - {*groups, "all"}
+    if unknown:
+        raise SystemExit(
+            f"No group {', '.join(sorted(unknown))}: expected {', '.join(groups)}."
+        )
+    if not options.group:
+        return list_groups(groups, table)
+    refuse_changes(options.draft)
+    chosen = groups if "all" in options.group else options.group
+    if record([job for job in table if job.run in chosen]):
+        raise SystemExit(
+            "Some trainings are not recorded; the same command tries again."
+        )
+
+
+def list_groups(groups, table):
+    """Print how much of each group is recorded."""
+    for group in groups:
+        done = [recorded(job, RUNS / job.folder) for job in table if job.run == group]
+        print(f"{group}: {sum(done)} of {len(done)} trainings are recorded")
+
+
+def refuse_changes(draft):
+    """Stop if files differ from the last commit: a record would name no commit."""
+    changed = changed_files()
+    if changed is None:
+        changed = ["(this copy has no history)"]
+    if changed and not draft:
+        shown = ", ".join(changed[:5]) + (", ..." if len(changed) > 5 else "")
+        raise SystemExit(
+            f"Not recorded: these files differ from the last commit: {shown}. Commit"
+            " them, so that the records can name their code, or add --draft (with make:"
+            " DRAFT=1) for records that pages and tests refuse."
+        )
+
+
+def run_as_program():
+    """Do what the command line says; every known failure is one sentence."""
+    os.environ["CIFAR100_STAND_IN"] = "never"
+    try:
+        main()
+    except (DataError, OSError, ValueError) as error:
+        raise SystemExit(f"Not recorded: {error}") from None
+    except KeyboardInterrupt:
+        raise SystemExit("Stopped; the same command goes on from here.") from None
+
+
+if __name__ == "__main__":
+    run_as_program()

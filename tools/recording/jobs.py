@@ -1,308 +1,403 @@
-"""What is recorded: the table of jobs, made of the notebooks' own cells."""
+"""The table of what is recorded: one row for each step of each group.
 
-import hashlib
-import itertools
+A row names a function of `helpers.recipes` and its arguments; with a seed, it is a job.
+Everything that identifies a record stands here or in the code of the function.
+"""
+
+from __future__ import annotations
+
+import json
 import re
-from typing import NamedTuple
+from dataclasses import asdict, dataclass, field, replace
+from itertools import zip_longest
 
-import nbformat
+from helpers.export import MODULE, NOTEBOOKS
+from tools.recording.syntax import code_sha256, definitions, r_code, sha256, value_of
 
-from helpers.notebooks import NOTEBOOKS, cell_sources
-
-SEED = 425
-SEEDS = range(SEED, SEED + 3)
-SEEDS_OF_THE_CHOICE = range(SEED, SEED + 5)
-# The learning rates that part 5 compares with those of two of its steps.
-PEAKS = {
-    "A learning rate that ends at zero": (0.0005, 0.002, 0.004, 0.008),
-    "SGD with momentum": (0.05, 0.1, 0.2, 0.4),
-}
+FIRST = 425
+R_NOTEBOOK = NOTEBOOKS / "lecture-in-r.ipynb"
 
 
-def sha256(content):
-    """Return the hexadecimal SHA-256 of bytes."""
-    return hashlib.sha256(content).hexdigest()
+@dataclass(frozen=True)
+class Row:
+    """What is trained: a function and its arguments, and how that is recorded.
+
+    An argument in capital letters is the name of a recipe of the notebooks, and stands
+    for its value; `changes` are made to that recipe. `images` and `batch_size` are
+    those of one epoch; the recorder holds them against the number of steps that the
+    optimizer has really made. `test_images` names a function that returns images and
+    labels to test on, in place of the usual ones. `environment` has variables to set,
+    such as the engine of Keras. What a row leaves open is as its group says.
+    """
+
+    step: str
+    function: str
+    arguments: dict = field(default_factory=dict)
+    changes: dict = field(default_factory=dict)
+    images: int = 40_000
+    batch_size: int = 128
+    test_images: str | None = None
+    environment: dict | None = None
+    deterministic: bool = False
+    seeds: tuple | None = None
+    epochs: int | None = None
+    tested: str | None = None
+    weights: bool | None = None
 
 
-JAX, TORCH = {"KERAS_BACKEND": "jax"}, {"KERAS_BACKEND": "torch"}
+@dataclass(frozen=True)
+class Group:
+    """Rows that are recorded for one page.
+
+    `epochs` is None where the function or its recipe has them. `tested` says when the
+    test images are used: "never", at the "end", or after "each" epoch. A timed group
+    runs alone, job after job, and its rows take `turns`. `weights` are kept where some
+    page loads them; `calibrated` adds the temperature of part 4.
+    """
+
+    name: str
+    rows: tuple
+    seeds: tuple = (FIRST,)
+    epochs: int | None = None
+    tested: str = "never"
+    weights: bool = False
+    timed: bool = False
+    turns: int = 0
+    calibrated: bool = False
 
 
-# What to run: a program sets `model` and `history`, given SEED, epochs and callbacks.
+def seeds(n, first=FIRST):
+    """Return n seeds, one after the other."""
+    return tuple(range(first, first + n))
 
 
-def program_of(*sources):
-    """Return cells as one program, without the lines that only pages need."""
-    text = "\n\n".join(source.strip() for source in sources)
-    return re.sub(r"^#\|.*\n\n?", "", text, flags=re.M) + "\n"
+JAX = {"KERAS_BACKEND": "jax"}
+TORCH = {"KERAS_BACKEND": "torch"}
+TENSORFLOW = {"KERAS_BACKEND": "tensorflow"}
 
 
-def lecture():
-    """Return the program of notebooks 2 and 3."""
-    network = cell_sources("02-model.ipynb", "network")
-    return program_of(*network, *cell_sources("03-training.ipynb", "train"))
+def devices(n):
+    """Return the environment in which JAX sees n virtual devices."""
+    return JAX | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={n}"}
 
 
-def lecture_in_r():
-    """Return the program of the lecture's network and training in R."""
-    return program_of(*cell_sources("lecture-in-r.ipynb", "train"))
+def few(step, **arguments):
+    """Return the row of a training of part 3 on few images."""
+    return Row(step, "train_on_few_images", arguments, images=4_000, batch_size=32)
 
 
-def compared(tag, build, train):
-    """Return the program of one of notebook 3's comparisons, by its functions."""
-    network = cell_sources("02-model.ipynb", "network")
-    cells = cell_sources("03-training.ipynb", "data", tag)
-    call = (
-        f"keras.utils.set_random_seed(SEED)\nmodel = {build}(data)\nhistory = {train}"
+def baseline(network, rate):
+    """Return the row of a simple network of part 3."""
+    arguments = {"network": network, "learning_rate": rate}
+    return Row(f"{network.capitalize()}, {rate}", "train_baseline", arguments)
+
+
+def part_5(step, recipe, **options):
+    """Return the row of a recipe of part 5."""
+    return Row(step, "train_recipe", {"recipe": recipe}, **options)
+
+
+def peak(step, recipe, rate):
+    """Return the row of another learning rate for a recipe of part 5."""
+    return part_5(f"{step}, peak {rate}", recipe, changes={"learning_rate": rate})
+
+
+def small(step, recipe, **options):
+    """Return the row of a recipe of the appendix that trains its small network."""
+    arguments = {"recipe": recipe}
+    return Row(step, "train_staged", arguments, batch_size=250, **options)
+
+
+def large(**options):
+    """Return the row of the larger network."""
+    arguments = {"recipe": "LARGE"}
+    sizes = {"images": 50_000, "batch_size": 500}
+    return Row("large", "train_staged", arguments, **sizes, **options)
+
+
+def scratch(n):
+    """Return the row of the training on n images of each new class."""
+    return Row(
+        f"{n} images of each new class",
+        "train_from_scratch",
+        {"n": n},
+        images=20 * n,
+        batch_size=32,
+        test_images="new_test_images",
+        tested="end",
     )
-    return program_of(*network, *cells, call)
 
 
-def contender(name):
-    """Return the program of one of the appendix's other ways to train the network."""
-    cells = cell_sources("benchmark.ipynb", name)
-    return program_of(*cells, f"model, history = {name}(SEED, epochs, callbacks)")
+ORIGINAL = Row("original", "train_original", test_images="rescaled_test_images")
+FALLING, MOMENTUM = "A learning rate that ends at zero", "SGD with momentum"
+
+TABLE = (
+    # Part 3, the lecture's training and what it is compared with.
+    Group(
+        "baseline",
+        (Row("The lecture's network", "train_model"),),
+        epochs=30,
+        tested="end",
+        weights=True,
+        calibrated=True,
+    ),
+    Group(
+        "dropout",
+        (
+            few("With dropout", dropout=True),
+            few("Without dropout", dropout=False),
+        ),
+        seeds(3),
+        epochs=20,
+    ),
+    Group(
+        "baselines",
+        (
+            baseline("softmax regression", 0.001),
+            baseline("softmax regression", 0.0001),
+            baseline("dense network", 0.001),
+            baseline("dense network", 0.0001),
+        ),
+        seeds(3),
+        epochs=20,
+    ),
+    Group(
+        "repeat",
+        (
+            Row("plain", "train_model"),
+            Row("deterministic", "train_model", deterministic=True),
+        ),
+        epochs=2,
+        timed=True,
+        turns=4,
+    ),
+    # The lecture in R: its function is the R notebook.
+    Group("r", (Row("The lecture in R", "R"),), epochs=30, tested="end"),
+    # Part 5: each step is the one above it and a change.
+    Group(
+        "improving",
+        (
+            part_5("The original", "ORIGINAL"),
+            part_5("An early stem", "EARLY_STEM"),
+            part_5("Global max-pooling", "GLOBAL_MAXIMUM"),
+            part_5("Batch normalisation", "NORMALISED"),
+            part_5(FALLING, "FALLING_RATE"),
+            part_5(MOMENTUM, "MOMENTUM"),
+            part_5("Weight decay", "WEIGHT_DECAY"),
+            part_5("Flipped images", "FLIPPED"),
+            part_5("Label smoothing", "SMOOTHED"),
+            part_5("Shifted images", "SHIFTED"),
+            part_5("Global average pooling", "IMPROVED", seeds=seeds(5), tested="end"),
+        ),
+        seeds(3),
+    ),
+    Group(
+        "peaks",
+        (
+            peak(FALLING, "FALLING_RATE", 0.0005),
+            peak(FALLING, "FALLING_RATE", 0.002),
+            peak(FALLING, "FALLING_RATE", 0.004),
+            peak(FALLING, "FALLING_RATE", 0.008),
+            peak(MOMENTUM, "MOMENTUM", 0.05),
+            peak(MOMENTUM, "MOMENTUM", 0.1),
+            peak(MOMENTUM, "MOMENTUM", 0.2),
+            peak(MOMENTUM, "MOMENTUM", 0.4),
+        ),
+        seeds(2),
+    ),
+    # The appendix on a larger network.
+    Group("large", (large(),), seeds(4), tested="end"),
+    Group(
+        "ablation",
+        (
+            small("Without flips", "NO_FLIPS"),
+            small("With shifts", "SHIFTS"),
+            small("With label smoothing", "SMOOTHING"),
+            small("Without filters of fixed length", "NO_UNIT_NORM"),
+            small("Only the last stage", "ONE_STAGE"),
+            small("Without larger steps for vectors", "NO_VECTORS"),
+            small("SGD instead of Muon", "PLAIN_SGD"),
+        ),
+        seeds(3),
+    ),
+    Group(
+        "devices",
+        (
+            Row("one device", "train_on_devices", images=128, environment=devices(1)),
+            Row("two devices", "train_on_devices", images=128, environment=devices(2)),
+        ),
+        epochs=10,
+    ),
+    # Transfer: 80 classes are learned first, and then 20 new ones.
+    Group(
+        "transfer",
+        (
+            Row("80 classes", "pretrain", weights=True),
+            scratch(5),
+            scratch(20),
+            scratch(100),
+        ),
+        seeds(3),
+    ),
+    # The appendix on speed.
+    Group(
+        "speed",
+        (ORIGINAL, Row("bundle", "train_model"), Row("pytorch", "train_in_pytorch")),
+        epochs=3,
+        tested="each",
+        timed=True,
+        turns=2,
+    ),
+    Group(
+        "engines",
+        (
+            Row("TensorFlow", "train_model", environment=TENSORFLOW),
+            Row("JAX", "train_model", environment=JAX),
+            Row("PyTorch", "train_model", environment=TORCH),
+            Row("plain PyTorch", "train_in_pytorch", environment=TORCH),
+        ),
+        epochs=3,
+        tested="each",
+        timed=True,
+        turns=2,
+    ),
+    Group(
+        "clock",
+        (
+            part_5("improved", "IMPROVED", seeds=seeds(5)),
+            small("small", "SMALL", seeds=seeds(5)),
+            replace(ORIGINAL, epochs=30),
+            # Another seed than those of the group `large`: it is the fifth result.
+            large(seeds=(FIRST + 5,)),
+        ),
+        tested="each",
+        timed=True,
+    ),
+    # The lecture's own code: five epochs tell the seconds of thirty.
+    Group(
+        "pace",
+        (Row("bundle", "train_model"),),
+        epochs=5,
+        tested="each",
+        timed=True,
+    ),
+)
 
 
-def tagged(notebook):
-    """Return a tag, the heading above and the source for each tag of a code cell."""
-    found, heading = [], ""
-    for cell in nbformat.read(notebook, as_version=4).cells:
-        if cell.cell_type == "markdown":
-            headings = re.findall(r"^##+ (.+)$", cell.source, re.M)
-            heading = headings[-1].strip() if headings else heading
-        else:
-            tags = cell.metadata.get("tags", [])
-            found += [(tag, heading, cell.source) for tag in tags]
-    return found
+# What a record says first; the rest of a job is below its `options`.
+IDENTITY = ("run", "step", "number", "seed", "function", "arguments", "code_sha256")
+IDENTITY += ("images", "batch_size")
 
 
-def recipes(notebook=NOTEBOOKS / "05-improving.ipynb"):
-    """Return notebook 5's programs by the headings of their sections, and the choice.
-
-    A step is added to those above it, a variant is tried on top of them and left out;
-    the last step is the choice.
-    """
-    found, kept, programs = tagged(notebook), [], {}
-    setup = [source for tag, _, source in found if tag == "setup"]
-    train = [source for tag, _, source in found if tag == "train"]
-    for tag, heading, source in found:
-        if tag in ("step", "variant"):
-            tried = [*kept, source]
-            if tag == "step":
-                kept, choice = tried, heading
-            programs[heading] = program_of(*setup, *tried, *train)
-    return programs, choice
-
-
-def large_networks():
-    """Return the programs of the appendix on a larger network: both sizes, and changes.
-
-    A cell tagged "without" changes one ingredient of the small network's training.
-    """
-    recipe = cell_sources("05-improving.ipynb", "setup")
-    recipe += cell_sources("large.ipynb", "recipe")
-
-    def program(size, *changed):
-        cells = cell_sources("large.ipynb", size)
-        call = f"model, history = train_{size}(SEED, callbacks)"
-        return program_of(*recipe, *cells, *changed, call)
-
-    sizes = {size: program(size) for size in ("small", "large")}
-    changes = {
-        heading: program("small", source)
-        for tag, heading, source in tagged(NOTEBOOKS / "large.ipynb")
-        if tag == "without"
-    }
-    return sizes, changes
-
-
-def on_devices():
-    """Return the program of the appendix's training that is spread over devices."""
-    setup = cell_sources("05-improving.ipynb", "setup")
-    cell = cell_sources("large.ipynb", "devices")
-    call = "model, history = train_on_devices(SEED, epochs, callbacks)"
-    return program_of(*setup, *cell, call)
-
-
-def transfer(call):
-    """Return the program of a training of the appendix on transfer, by its call.
-
-    Its test images are those of the new classes.
-    """
-    recipe = cell_sources("05-improving.ipynb", "setup", "step")
-    tested = "callbacks[0].x_test, callbacks[0].y_test = x_new_test, y_new_test"
-    cells = cell_sources("transfer.ipynb", "transfer")
-    return program_of(*recipe, *cells, tested, f"model, history = {call}")
-
-
-def with_peak(program, peak):
-    """Return a program whose last learning rate climbs to another peak."""
-    before, _, after = program.rpartition("peak=")
-    return f"{before}peak={peak}{after.lstrip('0123456789.')}"
-
-
-# The table of jobs.
-
-
-class Job(NamedTuple):
-    """One training: what to run, from which seed, and how."""
+@dataclass(frozen=True)
+class Job:
+    """One training: a row of the table with its seed, as a process is told of it."""
 
     run: str
     step: str
-    number: int  # its position in the group
+    number: int  # the position of its row in the group
     seed: int
-    program: str
-    epochs: int | None = None  # where the cells leave them open
-    tested: str = "never"  # by the test images: never, at the end, after each epoch
-    weights: bool = False  # whether they are kept
-    deterministic: bool = False  # whether to use deterministic operations
-    timed: bool = False  # whether its seconds are compared: then it runs alone
-    environment: dict | None = None  # variables, such as the engine of Keras
+    function: str
+    arguments: dict
+    code_sha256: str  # of the function and of all that it uses
+    images: int
+    batch_size: int
+    epochs: int | None
+    test_images: str | None
+    tested: str
+    weights: bool
+    deterministic: bool
+    timed: bool
+    calibrated: bool
+    environment: dict | None
 
     @property
     def folder(self):
-        """Return its folder below runs/; a heading may hold any characters."""
+        """Return its folder below runs/; a step may hold any characters."""
         slug = re.sub(r"[^a-z0-9]+", "-", self.step.lower()).strip("-")
         return f"{self.run}/{slug}-{self.seed}"
 
     @property
     def described(self):
-        """Return what decides the result: the record of this very job holds it, too."""
-        names = self._fields[self._fields.index("epochs") :]
+        """Return what the record of this very job holds, too, as JSON has it."""
+        told = json.loads(json.dumps(asdict(self)))
         return {
-            **{name: getattr(self, name) for name in ("run", "step", "number", "seed")},
-            "program_sha256": sha256(self.program.encode()),
-            "options": {name: getattr(self, name) for name in names},
+            **{name: told.pop(name) for name in IDENTITY},
+            "options": told,
         }
 
 
-def of_the_lecture(epochs):
-    """Return the jobs of parts 2 and 3; `epochs` shortens them."""
-    full = {"epochs": epochs or 30, "tested": "end", "weights": True}
-    table = [Job("baseline", "The lecture's network", 1, SEED, lecture(), **full)]
-    few = "train_on_few_images(model, epochs, callbacks)"
-    compare = [
-        ("dropout", 1, "With dropout", "build_model", few),
-        ("dropout", 2, "Without dropout", "without_dropout", few),
-    ]
-    baselines = ("Softmax regression", "Dense network"), (0.001, 0.0001)
-    for number, (step, rate) in enumerate(itertools.product(*baselines), start=1):
-        train = f"train_baseline(model, {rate}, epochs, callbacks)"
-        build = step.lower().replace(" ", "_")
-        compare.append(("baselines", number, f"{step}, {rate}", build, train))
-    for seed in SEEDS:
-        for run, number, step, build, train in compare:
-            program = compared(run, build, train)
-            shorter = min(epochs or 20, 20)
-            table.append(Job(run, step, number, seed, program, epochs=shorter))
-    for turn, deterministic in itertools.product(range(1, 5), (False, True)):
-        step = f"{'deterministic' if deterministic else 'plain'}, turn {turn}"
-        short = {"epochs": 2, "timed": True, "deterministic": deterministic}
-        table.append(Job("repeat", step, 1 + deterministic, SEED, lecture(), **short))
-    return table
-
-
-def of_r(epochs):
-    """Return the job of the lecture in R, of as many epochs as the lecture's."""
-    in_r = {"epochs": epochs or 30, "tested": "end"}
-    return [Job("r", "The lecture in R", 1, SEED, lecture_in_r(), **in_r)]
-
-
-def of_part_5(_):
-    """Return the jobs of part 5: its steps, and the learning rates that were tried."""
-    table, (improving, choice) = [], recipes()
-    for number, (step, program) in enumerate(improving.items(), start=1):
-        tested = "end" if step == choice else "never"
-        for seed in SEEDS_OF_THE_CHOICE if step == choice else SEEDS:
-            table.append(Job("improving", step, number, seed, program, tested=tested))
-    trials = [(s, p, improving[s]) for s in PEAKS if s in improving for p in PEAKS[s]]
-    for number, (step, peak, program) in enumerate(trials, start=1):
-        for seed in SEEDS[:2]:
-            tried = with_peak(program, peak)
-            table.append(Job("peaks", f"{step}, peak {peak}", number, seed, tried))
-    return table
-
-
-def of_large(_):
-    """Return the jobs of the appendix on a larger network."""
-    table, (sizes, changes) = [], large_networks()
-    for seed in SEEDS_OF_THE_CHOICE[:4]:
-        table.append(Job("large", "large", 1, seed, sizes["large"], tested="end"))
-    for number, (step, program) in enumerate(changes.items(), start=1):
-        for seed in SEEDS:
-            table.append(Job("ablation", step, number, seed, program))
-    for number, step in enumerate(("one device", "two devices"), start=1):
-        # Virtual devices: the processor does the work of all of them.
-        flag = f"--xla_force_host_platform_device_count={number}"
-        options = {"epochs": 10, "environment": {**JAX, "XLA_FLAGS": flag}}
-        table.append(Job("devices", step, number, SEED, on_devices(), **options))
-    return table
-
-
-def of_transfer(_):
-    """Return the jobs of the appendix on transfer."""
-    call = "pretrain(SEED, callbacks)"
-    table = [
-        Job("transfer", "80 classes", 1, seed, transfer(call), weights=True)
-        for seed in SEEDS
-    ]
-    for number, n in enumerate((5, 20, 100), start=2):
-        program = transfer(f"from_scratch({n}, SEED, callbacks)")
-        for seed in SEEDS:
-            step = f"{n} images of each new class"
-            table.append(Job("transfer", step, number, seed, program, tested="end"))
-    return table
-
-
-def of_benchmark(_):
-    """Return the timed jobs of the appendix on speed."""
-    table, (improving, choice) = [], recipes()
-    timed, original = {"tested": "each", "timed": True}, contender("original")
-    speed = {
-        "original": (original, None),
-        "bundle": (lecture(), None),
-        "pytorch": (contender("pytorch"), None),
-    }
-    engines = {
-        "TensorFlow": (lecture(), {"KERAS_BACKEND": "tensorflow"}),
-        "JAX": (lecture(), JAX),
-        "PyTorch": (lecture(), TORCH),
-        "plain PyTorch": (contender("pytorch"), TORCH),
-    }
-    groups = {"speed": speed, "engines": engines}
-    for (run, ways), turn in itertools.product(groups.items(), (1, 2)):
-        for number, (way, (program, environment)) in enumerate(ways.items(), start=1):
-            options = {"epochs": 3, "environment": environment, **timed}
-            step = f"{way}, turn {turn}"
-            table.append(Job(run, step, number, SEED, program, **options))
-    sizes, _ = large_networks()
-    for seed in SEEDS_OF_THE_CHOICE:
-        table.append(Job("clock", "improved", 1, seed, improving[choice], **timed))
-        table.append(Job("clock", "small", 2, seed, sizes["small"], **timed))
-    table.append(Job("clock", "original", 3, SEED, original, epochs=30, **timed))
-    # Another seed than those of the group "large": it is the fifth result.
-    table.append(Job("clock", "large", 4, SEED + 5, sizes["large"], **timed))
-    # The lecture's own code in the same run: five epochs tell the seconds of thirty.
-    table.append(Job("pace", "bundle", 1, SEED, lecture(), epochs=5, **timed))
-    return table
-
-
-# The notebooks that some jobs need: a course may do without the others.
-NEEDED = {
-    of_the_lecture: ("02-model", "03-training"),
-    of_r: ("lecture-in-r",),
-    of_part_5: ("05-improving",),
-    of_large: ("05-improving", "large", "benchmark"),
-    of_transfer: ("05-improving", "transfer"),
-    of_benchmark: ("02-model", "03-training", "05-improving", "large", "benchmark"),
-}
-
-
 def jobs(epochs=None):
-    """Return all jobs of the notebooks that are there."""
+    """Return all jobs whose function is there: a course may leave notebooks out.
+
+    Parameters
+    ----------
+    epochs : int, optional
+        At most so many epochs where the table sets them, for a quick look.
+    """
+    module = MODULE.read_text(encoding="utf-8")
+    made = []
+    for group in TABLE:
+        rows = [
+            jobs_of(group, number, row, module)
+            for number, row in enumerate(group.rows, start=1)
+            if is_there(row, module)
+        ]
+        if group.timed:  # the rows take turns
+            made += [job for turn in zip_longest(*rows) for job in turn if job]
+        else:
+            made += [job for row in rows for job in row]
+    if epochs is None:
+        return made
     return [
-        job
-        for make, notebooks in NEEDED.items()
-        if all((NOTEBOOKS / f"{name}.ipynb").exists() for name in notebooks)
-        for job in make(epochs)
+        replace(job, epochs=min(job.epochs, epochs)) if job.epochs else job
+        for job in made
     ]
+
+
+def is_there(row, module):
+    """Return whether the notebook that defines the function of a row is there."""
+    if row.function == "R":
+        return R_NOTEBOOK.exists()
+    named = [x for x in row.arguments.values() if isinstance(x, str) and x.isupper()]
+    return {row.function, *named} <= set(definitions(module))
+
+
+def jobs_of(group, number, row, module):
+    """Return the jobs of a row: one for each seed, or for each turn."""
+    sha, arguments = identity(row, module)
+    shared = {
+        "run": group.name,
+        "number": number,
+        "function": row.function,
+        "arguments": arguments,
+        "code_sha256": sha,
+        "images": row.images,
+        "batch_size": row.batch_size,
+        "epochs": row.epochs or group.epochs,
+        "test_images": row.test_images,
+        "tested": row.tested or group.tested,
+        "weights": group.weights if row.weights is None else row.weights,
+        "deterministic": row.deterministic,
+        "timed": group.timed,
+        "calibrated": group.calibrated,
+        "environment": row.environment,
+    }
+    made = []
+    for seed in row.seeds or group.seeds:
+        for turn in range(1, max(group.turns, 1) + 1):
+            step = f"{row.step}, turn {turn}" if group.turns else row.step
+            made.append(Job(step=step, seed=seed, **shared))
+    return made
+
+
+def identity(row, module):
+    """Return the hash of the code of a row, and its arguments with recipes resolved."""
+    if row.function == "R":
+        return sha256(r_code(R_NOTEBOOK).encode()), {}
+    defined, arguments = definitions(module), {}
+    for name, value in row.arguments.items():
+        if isinstance(value, str) and value.isupper():
+            value = value_of(value, defined) | row.changes
+        arguments[name] = value
+    return code_sha256(module, row.function), arguments

@@ -1,18 +1,19 @@
-# Do one job of `make record` whose cells are in R: R runs them, and tools/recording, in
-# the same process, below keras3, records what comes of them.
+# Do one job of `make record` whose code is the R notebook: R runs its exported cells,
+# and tools/recording/train.py, in the same process, below keras3, records what comes of
+# them.
 Sys.setenv(RETICULATE_CHECK_REQUIRED_PACKAGES = "no")
-record <- reticulate::import("tools.recording.record")
+syntax <- reticulate::import("tools.recording.syntax")
+jobs <- reticulate::import("tools.recording.jobs")
+train <- reticulate::import("tools.recording.train")
 
-run_r <- function(job, names) {
+run_r <- function(job, options) {
+  names <- list(SEED = job$seed, epochs = options$epochs, callbacks = options$callbacks)
   cells <- list2env(names, parent = globalenv())
-  eval(parse(text = job$program, keep.source = FALSE), cells)
+  code <- syntax$r_code(jobs$R_NOTEBOOK)
+  eval(parse(text = code, keep.source = FALSE), cells)
   version_of <- \(name) as.character(packageVersion(name))
   versions <- sapply(c("keras3", "reticulate"), version_of, simplify = FALSE)
-  list(
-    SEED = cells$SEED,
-    model = cells$model,
-    versions = c(list(R = as.character(getRversion())), versions)
-  )
+  list(cells$model, NULL, c(list(R = as.character(getRversion())), versions))
 }
 
-record$worker_main(run_r)
+train$main(run_r)

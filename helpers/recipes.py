@@ -1,0 +1,734 @@
+"""Networks, recipes and trainings, as the notebooks define them.
+
+Made from the cells tagged ``export`` in notebooks/, by ``make export``: change the
+notebooks, not this file.
+"""
+
+import math
+
+import numpy as np
+
+from helpers.export import tell_if_older
+from helpers.notebooks import quiet_start
+
+with quiet_start():
+    import keras
+    from keras import layers, ops
+
+
+# From notebooks/02-model.ipynb.
+
+
+def build_model(data):
+    return keras.Sequential(
+        [
+            keras.Input(shape=data.image_shape),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(32, 3, padding="same", activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Conv2D(64, 3, padding="same", activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Conv2D(128, 3, padding="same", activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Conv2D(256, 3, padding="same", activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Flatten(),
+            layers.Dropout(0.5),
+            layers.Dense(512, activation="relu"),
+            layers.Dense(data.num_classes, activation="softmax"),
+        ],
+        name="cifar100_cnn",
+    )
+
+
+# From notebooks/03-training.ipynb.
+
+
+def train_model(data, seed, epochs=30, callbacks=(), verbose=0):
+    keras.utils.set_random_seed(seed)
+    model = build_model(data)
+    model.compile(
+        loss="categorical_crossentropy",
+        optimizer="rmsprop",
+        metrics=["accuracy"],
+    )
+    x_train, y_train = data.train
+    history = model.fit(
+        x_train,
+        keras.utils.to_categorical(y_train, data.num_classes),
+        batch_size=128,
+        epochs=epochs,
+        validation_split=0.2,
+        callbacks=list(callbacks),
+        verbose=verbose,
+    )
+    return model, history
+
+
+def without_dropout(data):
+    kept = [
+        layer
+        for layer in build_model(data).layers
+        if not isinstance(layer, layers.Dropout)
+    ]
+    return keras.Sequential(
+        [keras.Input(shape=data.image_shape), *kept]
+    )
+
+
+def train_on_few_images(
+    data, seed, epochs=20, dropout=True, callbacks=(), verbose=0
+):
+    keras.utils.set_random_seed(seed)
+    model = build_model(data) if dropout else without_dropout(data)
+    model.compile(
+        loss="categorical_crossentropy",
+        optimizer="rmsprop",
+        metrics=["accuracy"],
+    )
+    x_train, y_train = data.train
+    history = model.fit(
+        x_train[:5000],
+        keras.utils.to_categorical(y_train[:5000], data.num_classes),
+        batch_size=32,
+        epochs=epochs,
+        validation_split=0.2,
+        callbacks=list(callbacks),
+        verbose=verbose,
+    )
+    return model, history
+
+
+def softmax_regression(data):
+    return keras.Sequential(
+        [
+            keras.Input(shape=data.image_shape),
+            layers.Rescaling(1 / 255),
+            layers.Flatten(),
+            layers.Dense(data.num_classes, activation="softmax"),
+        ]
+    )
+
+
+def dense_network(data):
+    return keras.Sequential(
+        [
+            keras.Input(shape=data.image_shape),
+            layers.Rescaling(1 / 255),
+            layers.Flatten(),
+            layers.Dense(304, activation="relu"),
+            layers.Dense(data.num_classes, activation="softmax"),
+        ]
+    )
+
+
+def train_baseline(
+    data,
+    seed,
+    network,
+    learning_rate,
+    epochs=20,
+    callbacks=(),
+    verbose=0,
+):
+    builders = {
+        "softmax regression": softmax_regression,
+        "dense network": dense_network,
+    }
+    keras.utils.set_random_seed(seed)
+    model = builders[network](data)
+    model.compile(
+        loss="categorical_crossentropy",
+        optimizer=keras.optimizers.RMSprop(learning_rate),
+        metrics=["accuracy"],
+    )
+    x_train, y_train = data.train
+    history = model.fit(
+        x_train,
+        keras.utils.to_categorical(y_train, data.num_classes),
+        batch_size=128,
+        epochs=epochs,
+        validation_split=0.2,
+        callbacks=list(callbacks),
+        verbose=verbose,
+    )
+    return model, history
+
+
+# From notebooks/04-testing.ipynb.
+
+
+def soften(probabilities, temperature):
+    powers = np.maximum(probabilities, 1e-30) ** (1 / temperature)
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def fit_temperature(probabilities, labels):
+    def loss(temperature):
+        softened = soften(probabilities, temperature)
+        return -np.log(softened[np.arange(len(labels)), labels]).mean()
+
+    coarse = min(np.arange(0.5, 4, 0.1), key=loss)
+    return min(np.arange(coarse - 0.1, coarse + 0.1, 0.01), key=loss)
+
+
+# From notebooks/05-improving.ipynb.
+
+
+ORIGINAL = {
+    "convolutions": [(32, 3, 1), (64, 3, 1), (128, 3, 1), (256, 3, 1)],
+    "batch_norm": False,
+    "head": "dense",
+    "augmentation": [],
+    "label_smoothing": 0,
+    "optimizer": "RMSprop",
+    "learning_rate": 0.001,
+    "schedule": "constant",
+    "weight_decay": None,
+    "batch_size": 128,
+    "epochs": 5,
+}
+
+
+def block(filters, size, strides, batch_norm):
+    convolution = layers.Conv2D(
+        filters,
+        size,
+        strides=strides,
+        padding="same",
+        activation=None if batch_norm else "relu",
+        use_bias=not batch_norm,
+    )
+    if not batch_norm:
+        return [convolution, layers.MaxPooling2D(2)]
+    return [
+        convolution,
+        layers.MaxPooling2D(2),
+        layers.BatchNormalization(),
+        layers.ReLU(),
+    ]
+
+
+def head(name):
+    if name == "largest":
+        return [layers.GlobalMaxPooling2D()]
+    if name == "average":
+        return [layers.GlobalAveragePooling2D()]
+    return [
+        layers.Flatten(),
+        layers.Dropout(0.5),
+        layers.Dense(512, activation="relu"),
+    ]
+
+
+def augmentation(name):
+    if name == "flips":
+        return layers.RandomFlip("horizontal")
+    return layers.RandomTranslation(
+        2 / 32, 2 / 32, fill_mode="reflect", interpolation="nearest"
+    )
+
+
+def build_from(recipe, data):
+    body = []
+    changes = [augmentation(name) for name in recipe["augmentation"]]
+    rescaling = layers.Rescaling(1 / 255)
+    for filters, size, strides in recipe["convolutions"]:
+        body += block(filters, size, strides, recipe["batch_norm"])
+    return keras.Sequential(
+        [
+            keras.Input(shape=data.image_shape),
+            *changes,
+            rescaling,
+            *body,
+            *head(recipe["head"]),
+            layers.Dense(data.num_classes, activation="softmax"),
+        ]
+    )
+
+
+def schedule(peak, steps):
+    warmup = steps // 5
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=peak / 10,
+        warmup_target=peak,
+        warmup_steps=warmup,
+        decay_steps=steps - warmup,
+    )
+
+
+def optimizer_from(recipe, steps):
+    rate = recipe["learning_rate"]
+    if recipe["schedule"] == "warm-up and cosine":
+        rate = schedule(rate, steps)
+    if recipe["optimizer"] == "RMSprop":
+        return keras.optimizers.RMSprop(rate)
+    return keras.optimizers.SGD(
+        rate,
+        momentum=0.9,
+        nesterov=True,
+        weight_decay=recipe["weight_decay"],
+    )
+
+
+def train_recipe(data, seed, recipe, callbacks=(), verbose=0):
+    x_train, y_train = data.train
+    kept = round(0.8 * len(x_train))
+    steps = recipe["epochs"] * math.ceil(kept / recipe["batch_size"])
+    keras.utils.set_random_seed(seed)
+    model = build_from(recipe, data)
+    model.compile(
+        loss=keras.losses.CategoricalCrossentropy(
+            label_smoothing=recipe["label_smoothing"]
+        ),
+        optimizer=optimizer_from(recipe, steps),
+        metrics=["accuracy"],
+    )
+    history = model.fit(
+        x_train,
+        keras.utils.to_categorical(y_train, data.num_classes),
+        batch_size=recipe["batch_size"],
+        epochs=recipe["epochs"],
+        validation_split=0.2,
+        callbacks=list(callbacks),
+        verbose=verbose,
+    )
+    return model, history
+
+
+def multiply_adds(model):
+    counted = {}
+    for layer in model.layers:
+        if hasattr(layer, "kernel"):
+            positions = math.prod(layer.output.shape[1:-1])
+            counted[layer.name] = positions * math.prod(
+                layer.kernel.shape
+            )
+    return counted
+
+
+EARLY_STEM = ORIGINAL | {
+    "convolutions": [(32, 4, 2), (96, 3, 1), (192, 3, 1)]
+}
+
+
+GLOBAL_MAXIMUM = EARLY_STEM | {"head": "largest"}
+
+
+NORMALISED = GLOBAL_MAXIMUM | {"batch_norm": True}
+
+
+FALLING_RATE = NORMALISED | {"schedule": "warm-up and cosine"}
+
+
+MOMENTUM = FALLING_RATE | {"optimizer": "SGD", "learning_rate": 0.3}
+
+
+WEIGHT_DECAY = MOMENTUM | {"weight_decay": 0.001}
+
+
+FLIPPED = WEIGHT_DECAY | {"augmentation": ["flips"]}
+
+
+SMOOTHED = FLIPPED | {"label_smoothing": 0.1}
+
+
+SHIFTED = FLIPPED | {"augmentation": ["flips", "shifts"]}
+
+
+IMPROVED = FLIPPED | {"head": "average"}
+
+
+# From notebooks/benchmark.ipynb.
+
+
+def original_network():
+    model = keras.Sequential([keras.Input(shape=(32, 32, 3))])
+    for filters in (32, 64, 128, 256):
+        model.add(
+            layers.Conv2D(filters, 3, padding="same", activation="relu")
+        )
+        model.add(layers.MaxPooling2D(2))
+    model.add(layers.Flatten())
+    model.add(layers.Dropout(0.5))
+    model.add(layers.Dense(512, activation="relu"))
+    model.add(layers.Dense(100, activation="softmax"))
+    model.compile(
+        loss="categorical_crossentropy",
+        optimizer="rmsprop",
+        metrics=["accuracy"],
+    )
+    return model
+
+
+def train_original(data, seed, epochs=30, callbacks=(), verbose=0):
+    import tensorflow as tf
+
+    x_train, y_train = data.train
+    x_train = x_train / 255
+    y_train = keras.utils.to_categorical(y_train, num_classes=100)
+    tf.data.experimental.AutotuneOptions.enabled = None
+    keras.utils.set_random_seed(seed)
+    model = original_network()
+    history = model.fit(
+        x_train,
+        y_train,
+        batch_size=128,
+        epochs=epochs,
+        validation_split=0.2,
+        callbacks=list(callbacks),
+        verbose=verbose,
+    )
+    return model, history
+
+
+def rescaled_test_images(data):
+    x_test, y_test = data.test
+    return x_test / 255, y_test
+
+
+def pytorch_network():
+    from torch import channels_last, nn
+
+    stages = []
+    for before, after in ((3, 32), (32, 64), (64, 128), (128, 256)):
+        convolution = nn.Conv2d(before, after, 3, padding=1)
+        stages += [convolution, nn.ReLU(), nn.MaxPool2d(2)]
+    dense = [nn.Linear(1024, 512), nn.ReLU(), nn.Linear(512, 100)]
+    model = nn.Sequential(
+        *stages, nn.Flatten(), nn.Dropout(0.5), *dense
+    )
+    for layer in model:
+        if hasattr(layer, "weight"):
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
+    return model.to(memory_format=channels_last)
+
+
+def batches(images, labels, order):
+    from torch import from_numpy
+
+    for start in range(0, len(order), 128):
+        chosen = order[start : start + 128]
+        pixels = from_numpy(images[chosen]).permute(0, 3, 1, 2)
+        yield pixels.float() / 255, from_numpy(labels[chosen, 0]).long()
+
+
+def accuracy_of(model, images, labels):
+    from torch import inference_mode
+
+    model.eval()
+    right, order = 0, np.arange(len(images))
+    with inference_mode():
+        for x, y in batches(images, labels, order):
+            right += int((model(x).argmax(1) == y).sum())
+    return right / len(images)
+
+
+def train_in_pytorch(data, seed, epochs=30, callbacks=(), verbose=0):
+    import torch
+
+    x_train, y_train = data.train
+    torch.manual_seed(seed)
+    rng, kept, steps = np.random.default_rng(seed), 40_000, 0
+    model = pytorch_network()
+    loss_of = torch.nn.CrossEntropyLoss()
+    settings = {"lr": 1e-3, "alpha": 0.9, "eps": 1e-7}
+    optimizer = torch.optim.RMSprop(model.parameters(), **settings)
+    told = keras.callbacks.CallbackList(list(callbacks), model=model)
+    told.on_train_begin()
+    for epoch in range(epochs):
+        model.train()
+        for x, y in batches(x_train, y_train, rng.permutation(kept)):
+            told.on_train_batch_begin(steps)
+            optimizer.zero_grad()
+            loss_of(model(x), y).backward()
+            optimizer.step()
+            steps += 1
+        held_out = accuracy_of(model, x_train[kept:], y_train[kept:])
+        told.on_epoch_end(epoch, {"val_accuracy": held_out})
+    told.on_train_end()
+    return model, {"steps": steps}
+
+
+# From notebooks/large.ipynb.
+
+
+def augmentation_layers(flips, shifts):
+    changes = []
+    if flips:
+        changes.append(layers.RandomFlip("horizontal"))
+    if shifts:
+        changes.append(
+            layers.RandomTranslation(
+                2.5 / 32, 2.5 / 32, "reflect", interpolation="nearest"
+            )
+        )
+    return changes
+
+
+def convolution(
+    x, filters, size=3, strides=1, pool=False, unit_norm=True
+):
+    constraint = keras.constraints.UnitNorm(axis=[0, 1, 2])
+    x = layers.Conv2D(
+        filters,
+        size,
+        strides=strides,
+        padding="same",
+        use_bias=False,
+        kernel_constraint=constraint if unit_norm else None,
+    )(x)
+    if pool:
+        x = layers.MaxPooling2D(2)(x)
+    x = layers.BatchNormalization(momentum=0.9)(x)
+    return layers.ReLU()(x)
+
+
+def build_staged(recipe, data):
+    norm = recipe["unit_norm"]
+    changes = augmentation_layers(recipe["flips"], recipe["shifts"])
+    x = inputs = keras.Input(shape=data.image_shape)
+    for layer in changes:
+        x = layer(x)
+    x = layers.Rescaling(1 / 127.5, offset=-1)(x)
+    x = convolution(
+        x, recipe["stem"], 4, 2, recipe["pool_stem"], unit_norm=norm
+    )
+    ends = []
+    for first, *others in recipe["stages"]:
+        x = convolution(x, first, pool=True, unit_norm=norm)
+        for filters in others:
+            x = convolution(x, filters, unit_norm=norm)
+        ends.append(x)
+    seen = ends[-2:] if recipe["two_stages"] else ends[-1:]
+    x = [layers.GlobalAveragePooling2D()(end) for end in seen]
+    x = layers.Concatenate()(x) if len(x) > 1 else x[0]
+    outputs = layers.Dense(
+        data.num_classes, activation="softmax", dtype="float32"
+    )(x)
+    return keras.Model(inputs, outputs)
+
+
+def orthogonal(matrix, iterations=3):
+    matrix = matrix / keras.ops.norm(matrix)
+    for _ in range(iterations):
+        gram = keras.ops.transpose(matrix) @ matrix
+        change = 2.0315 * gram @ gram - 4.775 * gram
+        matrix = 3.4445 * matrix + matrix @ change
+    return matrix
+
+
+class Muon(keras.optimizers.SGD):
+    def __init__(self, learning_rate, vectors=8):
+        super().__init__(learning_rate)
+        self.vectors = vectors
+
+    def build(self, variables):
+        super().build(variables)
+        self.velocities = [
+            self.add_variable_from_reference(variable, "velocity")
+            for variable in variables
+        ]
+
+    def apply(self, gradients, trainable_variables=None):
+        steps = []
+        for gradient, velocity in zip(gradients, self.velocities):
+            velocity.assign(0.6 * velocity + gradient)
+            step = gradient + 0.6 * velocity
+            if len(step.shape) == 4:  # the filters of a convolution
+                matrix = keras.ops.reshape(step, (-1, step.shape[-1]))
+                step = keras.ops.reshape(orthogonal(matrix), step.shape)
+            elif len(step.shape) == 1:
+                step = self.vectors * step
+            steps.append(step)
+        super().apply(steps, trainable_variables)
+
+
+def staged_optimizer(recipe, steps):
+    rate = recipe["learning_rate"]
+    rate = keras.optimizers.schedules.PolynomialDecay(
+        rate, steps, 0.01 * rate
+    )
+    if recipe["optimizer"] == "Muon":
+        return Muon(rate, recipe["vectors"])
+    return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True)
+
+
+def train_staged(data, seed, recipe, callbacks=(), verbose=0):
+    x_train, y_train = data.train
+    images = round(len(x_train) * (1 - recipe["validation_split"]))
+    steps = math.ceil(images / recipe["batch_size"]) * recipe["epochs"]
+    keras.utils.set_random_seed(seed)
+    model = build_staged(recipe, data)
+    model.compile(
+        loss=keras.losses.CategoricalCrossentropy(
+            label_smoothing=recipe["label_smoothing"]
+        ),
+        optimizer=staged_optimizer(recipe, steps),
+        metrics=["accuracy"],
+    )
+    model.optimizer.build(model.trainable_variables)
+    history = model.fit(
+        x_train,
+        keras.utils.to_categorical(y_train, data.num_classes),
+        batch_size=recipe["batch_size"],
+        epochs=recipe["epochs"],
+        validation_split=recipe["validation_split"],
+        callbacks=list(callbacks),
+        verbose=verbose,
+    )
+    return model, history
+
+
+SMALL = {
+    "stem": 32,
+    "pool_stem": True,
+    "stages": [[96], [192]],
+    "two_stages": True,
+    "unit_norm": True,
+    "flips": True,
+    "shifts": False,
+    "label_smoothing": 0,
+    "optimizer": "Muon",
+    "vectors": 8,
+    "learning_rate": 0.16,
+    "batch_size": 250,
+    "epochs": 3,
+    "validation_split": 0.2,
+}
+
+
+LARGE = SMALL | {
+    "stem": 48,
+    "pool_stem": False,
+    "stages": [[80, 80], [160, 160], [320, 320]],
+    "shifts": True,
+    "label_smoothing": 0.2,
+    "learning_rate": 0.15,
+    "batch_size": 500,
+    "epochs": 10,
+    "validation_split": 0,
+}
+
+
+NO_FLIPS = SMALL | {"flips": False}
+
+
+SHIFTS = SMALL | {"shifts": True}
+
+
+SMOOTHING = SMALL | {"label_smoothing": 0.1}
+
+
+NO_UNIT_NORM = SMALL | {"unit_norm": False}
+
+
+ONE_STAGE = SMALL | {"two_stages": False}
+
+
+NO_VECTORS = SMALL | {"vectors": 1}
+
+
+PLAIN_SGD = SMALL | {"optimizer": "SGD", "learning_rate": 0.3}
+
+
+def train_on_devices(data, seed, epochs=10, callbacks=(), verbose=0):
+    keras.distribution.set_distribution(
+        keras.distribution.DataParallel()
+    )
+    keras.utils.set_random_seed(seed)
+    model = build_model(data)
+    model.compile(
+        loss="categorical_crossentropy",
+        optimizer=keras.optimizers.SGD(0.1, momentum=0.9),
+    )
+    x_train, y_train = data.train
+    history = model.fit(
+        x_train[:128],
+        keras.utils.to_categorical(y_train[:128], data.num_classes),
+        batch_size=128,
+        epochs=epochs,
+        callbacks=list(callbacks),
+        verbose=verbose,
+    )
+    return model, history
+
+
+# From notebooks/transfer.ipynb.
+
+
+def new_training_images(data):
+    x_train, y_train = data.train
+    kept = round(0.8 * len(x_train))
+    new = np.flatnonzero(y_train[:kept, 0] >= 80)
+    return x_train[new], y_train[new] - 80
+
+
+def new_test_images(data):
+    x_test, y_test = data.test
+    new = y_test[:, 0] >= 80
+    return x_test[new], y_test[new] - 80
+
+
+def pretrain(data, seed, callbacks=(), verbose=0):
+    x_train, y_train = data.train
+    old = y_train[:, 0] < 80
+    steps = 5 * math.ceil(old.sum() / 128)
+    keras.utils.set_random_seed(seed)
+    model = build_from(IMPROVED, data)
+    model.compile(
+        loss="categorical_crossentropy",
+        optimizer=optimizer_from(IMPROVED, steps),
+        metrics=["accuracy"],
+    )
+    history = model.fit(
+        x_train[old],
+        keras.utils.to_categorical(y_train[old], data.num_classes),
+        batch_size=128,
+        epochs=5,
+        callbacks=list(callbacks),
+        verbose=verbose,
+    )
+    return model, history
+
+
+def few_images(labels, n, seed):
+    rng = np.random.default_rng(seed)
+    of_class = [np.flatnonzero(labels == k) for k in range(20)]
+    chosen = [
+        rng.choice(images, n, replace=False) for images in of_class
+    ]
+    return np.concatenate(chosen)
+
+
+def with_new_head(model):
+    features = model.layers[-2].output
+    outputs = layers.Dense(20, activation="softmax")(features)
+    return keras.Model(model.inputs, outputs)
+
+
+def train_from_scratch(data, seed, n, callbacks=(), verbose=0):
+    x_new, y_new = new_training_images(data)
+    keras.utils.set_random_seed(seed)
+    model = with_new_head(build_from(IMPROVED, data))
+    recipe = IMPROVED | {"learning_rate": 0.1}
+    model.compile(
+        loss="categorical_crossentropy",
+        optimizer=optimizer_from(recipe, 1565),
+        metrics=["accuracy"],
+    )
+    chosen = few_images(y_new, n, seed)
+    history = model.fit(
+        x_new[chosen],
+        keras.utils.to_categorical(y_new[chosen], num_classes=20),
+        batch_size=32,
+        epochs=round(1565 / math.ceil(len(chosen) / 32)),
+        callbacks=list(callbacks),
+        verbose=verbose,
+    )
+    return model, history
+
+
+# Whoever imports this module hears of it if a notebook has been changed since.
+tell_if_older()
