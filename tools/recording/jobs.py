@@ -23,18 +23,19 @@ class Row:
     """What is trained: a function and its arguments, and how that is recorded.
 
     An argument in capital letters is the name of a recipe of the notebooks, and stands
-    for its value; `changes` are made to that recipe. `images` and `batch_size` are
-    those of one epoch; the recorder holds them against the number of steps that the
-    optimizer has really made. `test_images` names a function that returns images and
-    labels to test on, in place of the usual ones. `environment` has variables to set,
-    such as the engine of Keras. What a row leaves open is as its group says.
+    for its value; `changes` are made to that recipe. `images` are those of one epoch,
+    as a share of the training images or as a number of them; with `batch_size`, the
+    recorder holds them against the steps that the optimizer has really made.
+    `test_images` names a function that returns images and labels to test on, in place
+    of the usual ones. `environment` has variables to set, such as the engine of Keras.
+    What a row leaves open is as its group says.
     """
 
     step: str
     function: str
     arguments: dict = field(default_factory=dict)
     changes: dict = field(default_factory=dict)
-    images: int = 40_000
+    images: float | int = 0.8
     batch_size: int = 128
     test_images: str | None = None
     environment: dict | None = None
@@ -111,7 +112,7 @@ def small(step, recipe, **options):
 def large(**options):
     """Return the row of the larger network."""
     arguments = {"recipe": "LARGE"}
-    sizes = {"images": 50_000, "batch_size": 500}
+    sizes = {"images": 1.0, "batch_size": 500}
     return Row("large", "train_staged", arguments, **sizes, **options)
 
 
@@ -286,7 +287,7 @@ TABLE = (
 
 # What a record says first; the rest of a job is below its `options`.
 IDENTITY = ("run", "step", "number", "seed", "function", "arguments", "code_sha256")
-IDENTITY += ("images", "batch_size")
+IDENTITY += ("batch_size",)
 
 
 @dataclass(frozen=True)
@@ -300,7 +301,7 @@ class Job:
     function: str
     arguments: dict
     code_sha256: str  # of the function and of all that it uses
-    images: int
+    images: float | int
     batch_size: int
     epochs: int | None
     test_images: str | None
@@ -316,6 +317,12 @@ class Job:
         """Return its folder below runs/; a step may hold any characters."""
         slug = re.sub(r"[^a-z0-9]+", "-", self.step.lower()).strip("-")
         return f"{self.run}/{slug}-{self.seed}"
+
+    def trained_images(self, available):
+        """Return on how many images an epoch trains, of those that are there."""
+        if isinstance(self.images, float):
+            return int(self.images * available)
+        return min(self.images, int(0.8 * available))
 
     @property
     def described(self):

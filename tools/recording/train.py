@@ -113,8 +113,9 @@ def run(job, partial, resumed, call):
         options["epochs"] = job.epochs
     model, told, more = call(job, options)
     history = complete(log)
+    images = job.trained_images(len(load_data().train[0]))
     facts = facts_of(model, told)
-    check_steps(job, partial, history, facts)
+    check_steps(job, partial, history, images, facts["steps"])
     table = history.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     write_whole(partial / "history.csv", table)
     files = ["history.csv"]
@@ -124,9 +125,10 @@ def run(job, partial, resumed, call):
     epochs = len(history)
     return {
         **job.described,
+        "images": images,
         **facts,
         "epochs": epochs,
-        "operations": 6 * facts["multiply_adds"] * job.images * epochs,
+        "operations": 6 * facts["multiply_adds"] * images * epochs,
         "resumed_after_epochs": resumed,
         "test": clock.result() if job.tested != "never" else None,
         "temperature": temperature(model) if job.calibrated else None,
@@ -142,14 +144,14 @@ def run(job, partial, resumed, call):
     }
 
 
-def check_steps(job, partial, history, facts):
+def check_steps(job, partial, history, images, steps):
     """Stop unless every epoch is there once and has the steps that the table says."""
     epochs = len(history)
-    expected = epochs * math.ceil(job.images / job.batch_size)
+    expected = epochs * math.ceil(images / job.batch_size)
     once = history["epoch"].tolist() == [*range(1, epochs + 1)]
-    if not once or facts["steps"] != expected:
+    if not once or steps != expected:
         raise SystemExit(
-            f"{partial} has {facts['steps']} steps in {epochs} epochs, expected"
+            f"{partial} has {steps} steps in {epochs} epochs, expected"
             f" {expected}, each epoch once: delete that folder to start again, or mend"
             " images and batch_size in tools/recording/jobs.py."
         )
