@@ -12,7 +12,7 @@ import tempfile
 from unittest import mock
 
 from helpers import DataError, NoDataError, load_data
-from tools.common.environment import guarded
+from tools.common.environment import guarded, isolated
 from tools.common.paths import ROOT
 from tools.pages.render import NO_RENDERER
 
@@ -42,6 +42,13 @@ def compare(mode, stand_in):
         return subprocess.call(command, cwd=ROOT, env=environment)
 
 
+def run_tests():
+    """Run the tests, without the user's settings; return pytest's exit status."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        command = [*PYTEST, *TWO, "tests"]
+        return subprocess.call(command, cwd=ROOT, env=isolated(folder))
+
+
 def main():
     if not (ROOT / "tests").exists():
         raise SystemExit("The student edition has no tests.")
@@ -56,7 +63,7 @@ def main():
         raise SystemExit(f"Not tested: {error}") from None
     rendered = subprocess.call([sys.executable, "-m", "tools.pages.render"], cwd=ROOT)
     failed = {"pages": rendered not in (0, NO_RENDERER)}
-    failed["tests"] = subprocess.call([*PYTEST, *TWO, "tests"], cwd=ROOT)
+    failed["tests"] = run_tests()
     if strict:
         failed["notebooks"] = compare("--nbval", "never")
     if not strict or os.environ.get("CI"):
