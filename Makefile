@@ -19,7 +19,7 @@ help: ## list the commands
 
 site: $(READY) ## render the pages into _site/
 	@$(BIN)/python -m tools.pages.render
-	@chmod -R go+rX _site
+	@test ! -d _site || chmod -R go+rX _site # for those who copy it to a server
 
 view: $(READY) ## serve the pages on this machine, and print their address
 	@$(BIN)/python -m tools.pages.render --view
@@ -42,7 +42,7 @@ record: $(DEV) ## list the recorded runs; JOBS=all or JOBS="improving large": tr
 
 student: $(READY) ## make _student/, the lecture and its pages without the solutions
 	@$(BIN)/python -m tools.editions.student
-	@chmod -R go+rX _student
+	@test ! -d _student || chmod -R go+rX _student
 
 homework: $(READY) ## make _homework/, the exercises as graded homework
 	@$(BIN)/python -m tools.editions.homework make

@@ -213,6 +213,17 @@ def usable(python):
     return same and output(str(python), "-c", "") is not None
 
 
+def check_own():
+    """Stop where there is a .venv that this program has not made."""
+    if any((VENV / name).exists() for name in ("made-for", "setup.log")):
+        return
+    if any(VENV.iterdir()):
+        stop(
+            f"there is a .venv in {ROOT} that set-up has not made, and would replace:"
+            " rename it, or delete it if it may go, and run it again."
+        )
+
+
 def check_path():
     """Stop where no .venv can be below this folder, or Windows could not read it."""
     if os.pathsep in str(ROOT):
@@ -249,6 +260,7 @@ def main(dev=False):
     python = VENV / ("Scripts" if WINDOWS else "bin") / "python"
     made = usable(python)
     if VENV.exists() and not made:
+        check_own()
         print("Removing .venv: it is broken, or of another folder or Python ...")
         shutil.rmtree(str(VENV))
     free = shutil.disk_usage(str(ROOT)).free / 1e9

@@ -12,7 +12,7 @@ import tempfile
 from unittest import mock
 
 from helpers import DataError, NoDataError, load_data
-from tools.common.environment import guarded, isolated
+from tools.common.environment import guarded, isolated, list_fonts
 from tools.common.paths import ROOT
 from tools.pages.render import NO_RENDERER
 
@@ -34,10 +34,7 @@ def compare(mode, stand_in):
     """
     with tempfile.TemporaryDirectory() as folder:
         environment = guarded(folder, stand_in)
-        # The list of fonts is made here, once: where two notebooks that start together
-        # make it, Matplotlib becomes slow enough to say so.
-        fonts = [sys.executable, "-c", "import matplotlib.font_manager"]
-        subprocess.run(fonts, cwd=ROOT, env=environment, capture_output=True)
+        list_fonts(environment)  # or two notebooks at once would wait for each other
         command = [*comparison(mode), *TWO, "--ignore=notebooks/lecture-in-r.ipynb"]
         return subprocess.call(command, cwd=ROOT, env=environment)
 

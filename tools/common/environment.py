@@ -7,7 +7,9 @@ out and has settings of its own, so that its outputs are those of the lecture.
 """
 
 import os
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from tools.common.paths import ROOT
@@ -48,14 +50,35 @@ def home():
     return found if found.is_dir() else None
 
 
+def own_folder():
+    """Return a folder in .venv that can be written to, or None if there is none."""
+    folder = Path(sys.prefix) / "settings"
+    try:
+        folder.mkdir(exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError:
+        return None
+
+
+def list_fonts(environment):
+    """Let Matplotlib list the fonts of this machine, which it does once.
+
+    It takes seconds, and Matplotlib says so: otherwise in the outputs of a notebook.
+    """
+    if not list(Path(environment["MPLCONFIGDIR"]).glob("fontlist*.json")):
+        command = [sys.executable, "-c", "import matplotlib.font_manager"]
+        subprocess.run(command, cwd=ROOT, env=environment, capture_output=True)
+
+
 def isolated(folder):
     """Return an environment for notebooks that holds none of the user's settings.
 
     Parameters
     ----------
     folder : path-like
-        An existing folder. What Jupyter, IPython, Keras and Matplotlib would write into
-        the home folder, they write there.
+        An existing folder. What Jupyter, IPython and Keras would write into the home
+        folder, they write there.
 
     Returns
     -------
@@ -71,7 +94,7 @@ def isolated(folder):
         downloaded = home() and home() / ".keras" / name
         link = folder / name
         if os.name == "posix" and downloaded and downloaded.exists():
-            if not link.exists():
+            if not link.is_symlink():
                 link.symlink_to(downloaded)
     environment = {
         name: value
@@ -83,9 +106,10 @@ def isolated(folder):
         "JUPYTER_CONFIG_DIR",
         "JUPYTER_RUNTIME_DIR",
         "KERAS_HOME",
-        "MPLCONFIGDIR",
     ):
         environment[name] = str(folder)
+    # Matplotlib's list of fonts takes long to make, so it is kept.
+    environment["MPLCONFIGDIR"] = str(own_folder() or folder)
     environment["PYTHONPATH"] = str(ROOT)  # `helpers` is that of this folder
     # The kernel python3 is this Python, whatever else has that name.
     places = [str(Path(sys.prefix) / "share" / "jupyter")]

@@ -26,7 +26,7 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from helpers.exercises import digest
 from helpers.notebooks import NOTEBOOKS
 from helpers.runs import RUNS
-from tools.common.environment import isolated
+from tools.common.environment import isolated, list_fonts
 from tools.common.files import write_whole
 from tools.common.provenance import machine, peak_bytes
 
@@ -57,6 +57,7 @@ def main(path):
     """Execute the notebook with settings of the lecture's own, not with the user's."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         environment = isolated(folder)
+        list_fonts(environment)
         os.environ.clear()
         os.environ.update(environment)
         execute(path)

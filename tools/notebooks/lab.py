@@ -14,21 +14,10 @@ from urllib.parse import quote
 
 from jupyterlab.commands import get_user_settings_dir
 
-from tools.common.environment import isolated
+from tools.common.environment import isolated, own_folder
 from tools.common.paths import ROOT
 
 IDLE = 1800  # seconds after which the kernel of a notebook that was closed is stopped
-
-
-def settings_folder():
-    """Return a folder in .venv that can be written to, or else a temporary one."""
-    folder = Path(sys.prefix) / "settings"
-    try:
-        folder.mkdir(exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except OSError:
-        return Path(tempfile.mkdtemp(prefix="cifar100-lecture-"))
 
 
 def first_notebook():
@@ -69,7 +58,7 @@ def user_settings(folder):
 
 
 def main(added):
-    folder = settings_folder()
+    folder = own_folder() or Path(tempfile.mkdtemp(prefix="cifar100-lecture-"))
     command = [sys.executable, "-m", "jupyterlab", *options(folder), *added]
     environment = isolated(folder)
     os.chdir(ROOT)
