@@ -279,13 +279,16 @@ def lab(hostile):
     command = ["-m", "tools.notebooks.lab", *options]
     process = start(*command, cwd=ROOT, env=hostile)
     address = f"http://127.0.0.1:{port}"
-    for _ in range(300):
+    for _ in range(1500):
         try:
             get(f"{address}/api", "secret")
             break
         except OSError:
             assert process.poll() is None, process.stdout.read()
             time.sleep(0.2)
+    else:
+        process.kill()
+        pytest.fail("JupyterLab did not start within five minutes")
     yield lambda path: get(address + path, "secret")
     process.terminate()
     process.communicate(timeout=60)
