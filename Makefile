@@ -4,6 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 DEV := .venv/ready-dev
+# What the user has set for other Python programs stays out, see
+# tools/common/environment.py: another `helpers`, a backend that draws nothing.
+unexport $(filter-out PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX PYTHONUNBUFFERED,\
+	$(filter PYTHON% MATPLOTLIB% MPLBACKEND,$(.VARIABLES)))
 # TensorFlow asks for libclang and imports it only to compile; it is 25 MB.
 LOCK = $(BIN)/uv pip compile -q --upgrade --universal --generate-hashes --no-annotate \
 	--python-version 3.10 --resolution $(or $(RESOLUTION),highest) --custom-compile-command "make lock"
@@ -15,12 +19,13 @@ help: ## list the commands
 
 site: $(READY) ## render the pages into _site/
 	@$(BIN)/python -m tools.pages.render
+	@test ! -d _site || chmod -R go+rX _site # for those who copy it to a server
 
-view: $(READY) ## show the pages in the browser
+view: $(READY) ## serve the pages on this machine, and print their address
 	@$(BIN)/python -m tools.pages.render --view
 
-lab: $(READY) ## open JupyterLab in notebooks/
-	@$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks
+lab: $(READY) ## open part 1 in JupyterLab; LAB="--no-browser --port 8888": with options
+	@$(BIN)/python -m tools.notebooks.lab $(LAB)
 
 data: $(READY) ## bring CIFAR-100 to this machine, once
 	@$(BIN)/python -m helpers.data --download
@@ -41,6 +46,7 @@ record: $(DEV) ## list the recorded runs; JOBS=all or JOBS="improving large": tr
 
 student: $(READY) ## make _student/, the lecture and its pages without the solutions
 	@$(BIN)/python -m tools.editions.student
+	@test ! -d _student || chmod -R go+rX _student
 
 homework: $(READY) ## make _homework/, the exercises as graded homework
 	@$(BIN)/python -m tools.editions.homework make
@@ -60,7 +66,8 @@ clean: ## remove what the other commands made, but not the data, the runs and th
 	@$(PYTHON) tools/clean.py
 
 # A folder that was moved, or a .venv whose Python is gone, is set up anew.
-ifneq ($(shell $(BIN)/python -c "print(open('.venv/made-for').readline().strip(), end='')" 2>/dev/null),$(CURDIR))
+MADE_FOR := $(shell head -n 1 .venv/made-for 2>/dev/null)
+ifneq ($(MADE_FOR) $(shell $(BIN)/python -E -c 1 2>/dev/null && echo starts),$(CURDIR) starts)
 .PHONY: $(READY)
 endif
 $(READY): requirements.lock pyproject.toml tools/setup.py

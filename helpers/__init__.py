@@ -8,19 +8,35 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # for editors, which follow these names and do not run the rest
-    from helpers.data import DataError, Dataset, NoDataError, load_cifar100, load_data
+    from helpers.data import (
+        DataError,
+        Dataset,
+        NoDataError,
+        data_note,
+        load_cifar100,
+        load_data,
+    )
     from helpers.exercises import check, hashed
     from helpers.export import export_cells
     from helpers.figures import model_summary, plot_images, plot_network, set_style
     from helpers.notebooks import quiet_start, train_without_pauses
+    from helpers.photo import PhotoError, load_photo
     from helpers.runs import Run, RunError, load_run, load_runs, tidy_history
 
 _MODULES = {
-    "data": ["DataError", "Dataset", "NoDataError", "load_cifar100", "load_data"],
+    "data": [
+        "DataError",
+        "Dataset",
+        "NoDataError",
+        "data_note",
+        "load_cifar100",
+        "load_data",
+    ],
     "exercises": ["check", "hashed"],
     "export": ["export_cells"],
     "figures": ["model_summary", "plot_images", "plot_network", "set_style"],
     "notebooks": ["quiet_start", "train_without_pauses"],
+    "photo": ["PhotoError", "load_photo"],
     "runs": ["Run", "RunError", "load_run", "load_runs", "tidy_history"],
 }
 __all__ = sorted(name for names in _MODULES.values() for name in names)

@@ -6,18 +6,19 @@ import os
 
 @contextlib.contextmanager
 def quiet_start():
-    """Hide what TensorFlow prints, below Python, while Keras is imported."""
-    kept = os.dup(2)
-    with open(os.devnull, "wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
+    """Hide what TensorFlow reports of itself while Keras is imported.
+
+    A message with which it gives up is still shown, such as that it needs a newer
+    processor. Whoever has set TF_CPP_MIN_LOG_LEVEL sees as much as it says.
+    """
+    chosen = os.environ.get("TF_CPP_MIN_LOG_LEVEL")
+    # TensorFlow reads it once, when it is imported: 3 leaves the fatal messages.
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = chosen or "3"
     try:
         yield
-        import keras
-
-        keras.ops.zeros(1)  # the last messages come with the first computation
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        if chosen is None:
+            del os.environ["TF_CPP_MIN_LOG_LEVEL"]
 
 
 def train_without_pauses():

@@ -9,6 +9,9 @@ import pytest
 
 from helpers import NoDataError, load_data
 
+# Servers on this machine are asked directly, also where a proxy is set for all others.
+for name in ("NO_PROXY", "no_proxy"):
+    os.environ[name] = f"127.0.0.1,localhost,{os.environ.get(name, '')}"
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb"))
 

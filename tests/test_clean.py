@@ -17,15 +17,18 @@ MINE = (
     "notebooks/.ipynb_checkpoints/01-data-checkpoint.ipynb",
     'notebooks/a\nb/ü ä/"quoted".txt',
     "helpers/__pycache__x/kept",
+    "helpers/mine/__pycache__/notes.txt",
     "other.egg-info/kept",
     "_site2/kept",
     "_homework/01-data/grades.csv",
     "_homework/my notes.txt",
     "_student/.git/config",
+    "_homework/03-training/submissions/ann.ipynb",
     "runs/baseline/x-425/run.json",
 )
 OURS = (
     ".venv/lib/x",
+    ".venv/made-for",
     "_site/index.html",
     ".quarto/x",
     "pages/play/network/weights.bin",
@@ -33,6 +36,7 @@ OURS = (
     "tools/common/__pycache__/files.cpython-311.pyc",
     "_homework/02-model/autograder.zip",
     "_homework/02-model/student/02-model.ipynb",
+    "_homework/03-training/autograder.zip",
 )
 
 
@@ -68,8 +72,50 @@ def test_clean_removes_what_was_made_and_keeps_what_is_the_users(lecture):
     assert before - files(lecture) == before & set(OURS)
     assert "_student is a repository" in said
     assert "_homework/01-data holds grades" in said
+    assert "_homework/03-training holds other files" in said
     status, _ = run(lecture / "tools" / "clean.py", cwd=lecture)
     assert status == 0, "a second time there is nothing to do"
+
+
+def test_venv_of_the_users_own_stays(lecture):
+    (lecture / ".venv" / "made-for").unlink()
+    assert ".venv was not made by set-up" in clean.clean(lecture)[0]
+    assert (lecture / ".venv" / "lib" / "x").exists()
+
+
+def test_pages_that_are_a_repository_stay(lecture):
+    (lecture / "_site" / ".git").write_text("gitdir: elsewhere")
+    assert "_site is a repository now" in " ".join(clean.clean(lecture))
+    assert (lecture / "_site" / "index.html").exists()
+
+
+def test_student_edition_goes_unless_something_was_added(lecture):
+    shutil.rmtree(lecture / "_student")
+    make(lecture, ["_student/Makefile", "_student/_site/index.html", "_student/dates"])
+    assert "_student has dates, which is not ours" in " ".join(clean.clean(lecture))
+    (lecture / "_student" / "dates").unlink()
+    assert "_student" not in " ".join(clean.clean(lecture))
+    assert not (lecture / "_student").exists()
+
+
+def test_hooks_of_another_repository_stay(lecture, tmp_path, monkeypatch):
+    """The lecture was unpacked inside another repository, or git was told of one."""
+
+    def git(*command):
+        done = ["git", *command]
+        return subprocess.run(done, cwd=tmp_path, capture_output=True, text=True)
+
+    if not shutil.which("git"):
+        pytest.skip("git is not at hand")
+    git("init", "-q")
+    git("config", "diff.jupyternotebook.command", clean.HOOKS)
+    clean.clean(lecture)
+    assert git("config", "diff.jupyternotebook.command").stdout.strip() == clean.HOOKS
+    make(lecture, [".venv/made-for"])
+    subprocess.run(["git", "init", "-q"], cwd=lecture, check=True)
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))
+    clean.clean(lecture)
+    assert git("config", "diff.jupyternotebook.command").stdout.strip() == clean.HOOKS
 
 
 def test_clean_follows_no_link(lecture, tmp_path):
@@ -77,8 +123,12 @@ def test_clean_follows_no_link(lecture, tmp_path):
     (tmp_path / "elsewhere" / "kept").touch()
     shutil.rmtree(lecture / "_site")
     (lecture / "_site").symlink_to(tmp_path / "elsewhere")
+    make(tmp_path, ["elsewhere/__pycache__/kept.pyc"])
+    (lecture / "tests").symlink_to(tmp_path / "elsewhere")
+    (lecture / "helpers" / "link").symlink_to(tmp_path / "elsewhere")
     clean.clean(lecture)
     assert (tmp_path / "elsewhere" / "kept").exists()
+    assert (tmp_path / "elsewhere" / "__pycache__" / "kept.pyc").exists()
     assert not (lecture / "_site").is_symlink()
 
 

@@ -19,8 +19,8 @@ import pytest
 from conftest import ROOT, run
 from loopback import stalled, status, whole
 
-from helpers import DataError, NoDataError, data, load_cifar100
-from helpers.data import ARCHIVE, FILES, RECORD_BYTES, data_folder
+from helpers import DataError, Dataset, NoDataError, data, load_cifar100
+from helpers.data import ARCHIVE, FILES, RECORD_BYTES, data_folder, data_note
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX processes")
 
@@ -90,6 +90,7 @@ def loads(files, caplog):
 
     def load(*arguments, **options):
         caplog.clear()
+        caplog.set_level("INFO", "helpers.data")  # failed attempts are said there
         cifar = load_cifar100(*arguments, **options)
         assert cifar.name == "CIFAR-100"
         parts = cifar.train, cifar.test
@@ -283,10 +284,69 @@ def test_server_is_left_without_progress_but_not_for_being_slow(
     assert server.requests[-1][1] > 0
 
 
-def test_no_network_is_one_sentence_with_what_to_do(small, monkeypatch):
-    monkeypatch.setattr(data, "MIRRORS", ["http://127.0.0.1:1"])  # where nobody listens
+@pytest.fixture
+def no_network(small, monkeypatch):
+    """As `small`; nobody listens where the mirrors should be."""
+    monkeypatch.setattr(data, "MIRRORS", ["http://127.0.0.1:1"] * 3)
+    return small
+
+
+def test_no_network_is_one_sentence_with_what_to_do(no_network):
     with pytest.raises(NoDataError, match=r"download https:.*CIFAR100_DIR to where it"):
         load_cifar100()
+
+
+def without_network(folder, call):
+    """Call a function of `helpers.data` in a process without data and network."""
+    program = "from helpers import data; data.MIRRORS = ['http://127.0.0.1:1'] * 3\n"
+    program += f"from pathlib import Path; data.CACHE = Path({str(folder)!r})\n"
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("CIFAR100")}
+    return run("-c", program + call, cwd=ROOT, env=kept)
+
+
+def test_without_network_a_notebook_shows_two_lines(tmp_path):
+    """That it tries, and what to do: each line is a red block there."""
+    status, said = without_network(tmp_path, "print(data.load_data().name)")
+    first, second, name = said.splitlines()
+    assert status == 0 and name == "stand-in data"
+    assert first.startswith("Bringing CIFAR-100")
+    assert "put it into" in second and second.endswith("stand-in takes its place.")
+
+
+def test_command_says_why_each_attempt_failed(tmp_path):
+    status, said = without_network(tmp_path, "data.main(download=True)")
+    assert status != 0 and said.count("127.0.0.1:1: ") == 6, said
+
+
+def test_servers_of_the_tests_are_asked_without_the_users_proxy(
+    server, archive, loads, monkeypatch
+):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    server.mirror(whole(archive))
+    assert loads() == []
+
+
+def test_data_is_brought_through_the_one_setting(monkeypatch, capsys):
+    """What `make data` and the images for grading call follows `load_data`."""
+    images, labels = np.zeros((6, 8, 8, 1), np.uint8), np.zeros((6, 1), np.uint8)
+    other = Dataset((images, labels), (images[:2], labels[:2]), ["one"], "digits")
+    asked = []
+    monkeypatch.setattr(
+        data, "load_data", lambda download: asked.append(download) or other
+    )
+    data.main(download=True)
+    assert asked == [True]
+    assert capsys.readouterr().out == "digits: 6 training images, 2 test images\n"
+
+
+def test_each_part_can_say_what_its_data_is(no_data):
+    images, labels = np.zeros((6, 8, 8, 1), np.uint8), np.zeros((6, 1), np.uint8)
+    own = Dataset((images, labels), (images, labels), ["one"], "digits")
+    assert data_note(own) == "digits"
+    said = data_note(load_cifar100())
+    assert said.startswith("These are drawn images, not CIFAR-100: ")
+    assert "do not hold here" in said
 
 
 def test_damaged_cache_is_said_and_mended(kept, files, server, archive, loads, caplog):

@@ -7,6 +7,8 @@ import nbformat
 import pytest
 from conftest import NOTEBOOKS, ROOT, run
 
+from helpers import quiet_start
+
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 
 
@@ -78,3 +80,25 @@ def test_tensorflow_starts_without_messages_and_shows_the_later_ones():
         "tf.raw_ops.PrintV2(input='a later message', output_stream='stderr')"
     )
     assert run("-c", program, cwd=ROOT) == (0, "a later message\n")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="aborts in another way elsewhere")
+def test_message_with_which_the_engine_gives_up_is_shown():
+    """It comes from below Python, as where a processor is too old, and ends all."""
+    program = (
+        "import os\nfrom helpers import quiet_start\nwith quiet_start():\n"
+        "    os.write(2, b'needs AVX')\n    os.abort()"
+    )
+    status, said = run("-c", program, cwd=ROOT)
+    assert status < 0 and "needs AVX" in said
+
+
+def test_quiet_start_leaves_the_environment_as_it_was(monkeypatch):
+    for level in (None, "0"):
+        monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+        if level is not None:
+            monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", level)
+        with pytest.raises(ImportError), quiet_start():
+            assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == (level or "3")
+            raise ImportError
+        assert os.environ.get("TF_CPP_MIN_LOG_LEVEL") == level

@@ -1,3 +1,4 @@
+import hashlib
 import os
 import re
 import shutil
@@ -7,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
-from conftest import NOTEBOOKS, ROOT
+from conftest import NOTEBOOKS, ROOT, run
 from packaging.requirements import Requirement
 
 from tools import setup as setup_tool
@@ -35,7 +36,7 @@ def test_fitting_python_is_found_or_asked_for(setup, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     (tmp_path / "bin").mkdir()
     started = []
-    monkeypatch.setattr(setup.subprocess, "call", lambda x: started.append(x) or 0)
+    monkeypatch.setattr(setup.subprocess, "call", lambda x, **_: started.append(x) or 0)
     for version in ((3, 9), (3, 14)):
         monkeypatch.setattr(setup.sys, "version_info", version)
         with pytest.raises(SystemExit, match=r"expected 3\.10 to 3\.13; none of these"):
@@ -73,30 +74,181 @@ def test_long_path_on_windows_is_one_sentence(setup, monkeypatch, tmp_path):
     setup.check_path()
 
 
+def explained(setup, said, monkeypatch, *, index):
+    """Return the sentence for what pip said, where the index answers or not."""
+    monkeypatch.setattr(setup, "index_answers", lambda *_: index)
+    with pytest.raises(SystemExit) as stopped:
+        setup.explain_pip(said, "python", {})
+    return str(stopped.value)
+
+
+REFUSED = "pip._vendor.urllib3.exceptions.ReadTimeoutError: HTTPSConnectionPool(x)"
+WARNED = "WARNING: Retrying after connection broken by NewConnectionError\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "index", "sentence"),
+    [
+        ("ERROR: Could not install: [Errno 28] No space left", True, "disk is full"),
+        (f"ERROR: Exception:\nTraceback\n{REFUSED}", True, "could not be downloaded"),
+        ("ERROR: No matching distribution found for x", False, "could not be downloa"),
+        ("ERROR: No matching distribution found for x", True, "no fitting package"),
+        (
+            "ERROR: x HINT: Windows Long Path support",
+            True,
+            "a path is too long; enable",
+        ),
+        ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES", True, "not the one that the"),
+        # A word is no cause: what pip overcame, and what packages are called.
+        (f"{WARNED}ERROR: Invalid requirement: x", True, "ERROR: Invalid requirement"),
+        ("ERROR: connection-pool has no timed-out wheel", True, "ERROR: connection-po"),
+        ("[Errno 28] overcome\nERROR: something else", True, "ERROR: something else"),
+    ],
+)
+def test_cause_is_told_by_what_failed(setup, monkeypatch, said, index, sentence):
+    assert sentence in explained(setup, said, monkeypatch, index=index)
+
+
 def test_failing_command_is_one_sentence(setup):
-    for message, sentence in {
-        "OSError: [Errno 28] No space left on device": "the disk is full",
-        "NewConnectionError: failed to resolve": "could not be downloaded",
-        "No matching distribution found for x": "pip found no fitting package",
-        "The environment was not created: ensurepip is not": "apt install",
-        "HINT: Windows Long Path support": "a path is too long; enable long paths",
-        "THESE PACKAGES DO NOT MATCH THE HASHES": "the messages are in",
+    setup.LOG.touch()
+    said = setup.run(sys.executable, "-c", "raise SystemExit('it broke')")
+    with pytest.raises(SystemExit, match=r"it broke \(all messages are in"):
+        setup.explain(said)
+    assert setup.run(sys.executable, "-c", "print('fine')") is None
+    assert "fine" in setup.LOG.read_text(), "also what succeeds is logged"
+
+
+@pytest.mark.parametrize("module", ["_lzma", "_ssl", "_sqlite3", "_ctypes", "_bz2"])
+def test_incomplete_python_is_said_at_once(module, tmp_path):
+    """As where Python was built on a machine that lacked a library."""
+    (tmp_path / "tools").mkdir()
+    script = shutil.copy(ROOT / "tools" / "setup.py", tmp_path / "tools")
+    program = f"import runpy, sys; sys.modules[{module!r}] = None"
+    program += f"; runpy.run_path({str(script)!r}, run_name='__main__')"
+    status, said = run("-c", program)
+    assert status == 1 and len(said.splitlines()) == 1
+    assert f"lacks {module} (for " in said and "expected a complete Python" in said
+    assert not (tmp_path / ".venv").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the separator is another one")
+def test_folder_with_a_colon_is_one_sentence(tmp_path):
+    script = tmp_path / "week 1: images" / "tools" / "setup.py"
+    script.parent.mkdir(parents=True)
+    shutil.copy(ROOT / "tools" / "setup.py", script)
+    status, said = run(script)
+    assert status == 1 and len(said.splitlines()) == 1
+    assert "has a ':', which separates folders in the PATH" in said
+    assert "rename the folder" in said
+
+
+def test_venv_of_the_users_own_is_not_replaced(setup):
+    setup.VENV.mkdir()
+    (setup.VENV / "pyvenv.cfg").write_text("of another project")
+    with pytest.raises(SystemExit, match=r"a \.venv in .* that set-up has not made"):
+        setup.main()
+    assert (setup.VENV / "pyvenv.cfg").exists()
+
+
+BACKEND = """
+import zipfile
+
+def get_requires_for_build_editable(settings=None):
+    return []
+
+def build_editable(folder, settings=None, metadata=None):
+    name = "lecture-1-py3-none-any.whl"
+    with zipfile.ZipFile(f"{folder}/{name}", "w") as wheel:
+        about = "lecture-1.dist-info/"
+        wheel.writestr("lecture.py", "")
+        wheel.writestr(about + "METADATA", "Metadata-Version: 2.1\\nName: lecture\\n"
+                       "Version: 1\\n")
+        wheel.writestr(about + "WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\n"
+                       "Tag: py3-none-any\\n")
+        wheel.writestr(about + "RECORD", "")
+    return name
+"""
+
+
+@pytest.fixture
+def small(setup, monkeypatch, tmp_path):
+    """A lecture that needs one package, which lies in a folder; no network."""
+    (tmp_path / "backend.py").write_text(BACKEND)
+    wheels = tmp_path / "the wheels"
+    wheels.mkdir()
+    namespace = {}
+    exec(BACKEND.replace("lecture", "needed"), namespace)
+    wheel = wheels / namespace["build_editable"](wheels)
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    (tmp_path / "requirements.lock").write_text(f"needed==1 --hash=sha256:{digest}\n")
+    system = "[build-system]\nrequires = []\nbuild-backend = 'backend'\n"
+    (tmp_path / "pyproject.toml").write_text(f"{system}backend-path = ['.']\n")
+    monkeypatch.setattr(setup, "IMPORTS", "lecture, needed")
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    return setup, wheels.as_uri()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the path of .venv's Python is another")
+def test_users_settings_of_pip_and_python_stay_out_of_set_up(
+    small, monkeypatch, tmp_path
+):
+    """But where packages come from is the user's to say, here in a file."""
+    setup, wheels = small
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "needed.py").write_text("raise ImportError('the wrong one')")
+    config = tmp_path / "pip.conf"
+    config.write_text(
+        f"[global]\nno-index = true\nfind-links = {wheels}\n"
+        f"[install]\nuser = true\nprefix = {tmp_path / 'elsewhere'}\n"
+    )
+    for name, value in {
+        "PIP_CONFIG_FILE": config,
+        "PIP_USER": "1",
+        "PIP_REQUIRE_HASHES": "1",
+        "PIP_CONSTRAINT": tmp_path / "none.txt",
+        "PIP_PREFIX": tmp_path / "elsewhere",
+        "PIP_TARGET": tmp_path / "elsewhere",
+        "PIP_DRY_RUN": "1",
+        "PYTHONPATH": tmp_path / "other",
+        "PYTHONSAFEPATH": "1",
+        "PYTHONHOME": tmp_path / "other",
     }.items():
-        setup.LOG.write_text("")
-        with pytest.raises(SystemExit, match=sentence):
-            setup.run(sys.executable, "-c", f"import sys; sys.exit({message!r})")
+        monkeypatch.setenv(name, str(value))
+    setup.main()
+    assert (setup.VENV / "ready").exists()
+    assert list(setup.VENV.glob("lib/python*/site-packages/needed.py"))
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a code page cannot be set elsewhere")
+def test_folder_with_a_name_that_the_code_page_lacks(tmp_path):
+    """As on Windows in a folder with a Polish name, where the code page is another."""
+    folder = tmp_path / "ćwiczenia łódź"
+    (folder / "tools").mkdir(parents=True)
+    shutil.copy(ROOT / "tools" / "setup.py", folder / "tools")
+    program = "import runpy; from pathlib import Path; m = runpy.run_path('setup.py')"
+    program += "; v = m['VENV']; v.mkdir(); (v / 'made-for').write_bytes(m['MADE_FOR'])"
+    program += "; print((v / 'made-for').read_bytes() == m['MADE_FOR'], v)"
+    old = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    old["PYTHONIOENCODING"] = "cp1250:backslashreplace"
+    environment = os.environ | old
+    status, said = run("-c", program, cwd=folder / "tools", env=environment)
+    assert status == 0 and said.startswith("True"), said
+    kept = (folder / ".venv" / "made-for").read_bytes().splitlines()[0]
+    assert kept == os.fsencode(folder.resolve()), "what make compares with its folder"
 
 
 def test_venv_of_another_folder_or_python_is_made_anew(setup, monkeypatch):
     monkeypatch.setattr(setup, "run", lambda *_, **options: None)
-    monkeypatch.setattr(setup, "output", lambda *_: "")
-    folder, python = setup.MADE_FOR.splitlines()
+    monkeypatch.setattr(setup, "output", lambda *_, **options: "")
+    folder, python = setup.MADE_FOR.decode().splitlines()
     for other in (f"{folder}x\n{python}\n", f"{folder}\n{python}x\n"):
         setup.VENV.mkdir(exist_ok=True)
         (setup.VENV / "made-for").write_text(other)
         (setup.VENV / "old").touch()
         setup.main()
-        assert (setup.VENV / "made-for").read_text() == setup.MADE_FOR
+        assert (setup.VENV / "made-for").read_bytes() == setup.MADE_FOR
         assert not (setup.VENV / "old").exists()
     (setup.VENV / "kept").touch()
     setup.main(dev=True)

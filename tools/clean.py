@@ -14,7 +14,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 # What the commands make anew at any time.
 MADE = (
-    ".venv",
     "_site",
     ".quarto",
     ".pytest_cache",
@@ -25,7 +24,12 @@ MADE = (
 )
 # Where Python keeps what it compiled of the code of the lecture.
 CODE = ("helpers", "tools", "tests")
+# What `make homework` puts into the folder of a part; submissions may lie beside it.
+HOMEWORK = ("autograder.zip", "autograder", "master", "student")
+# What a rendered student edition has besides copies of the lecture's own files.
+RENDERED = {"_site", ".quarto", ".venv", "_variables.yml", ".ruff_cache"}
 HOOKS = ".venv/bin/git-nbdiffdriver diff"  # as CONTRIBUTING.md sets it
+STAYS = "{} {}: delete it yourself if it may go."
 
 
 def remove(path):
@@ -36,49 +40,100 @@ def remove(path):
         shutil.rmtree(str(path))
 
 
-def forget_hooks():
+def forget_hooks(root):
     """Undo the two settings of git that need .venv, if they are as they were made."""
-    commit = ROOT / ".venv" / "bin" / "pre-commit"
-    quiet = {"cwd": str(ROOT), "stdout": subprocess.DEVNULL}
-    quiet["stderr"] = subprocess.DEVNULL
+    if not (root / ".git").exists():  # a copy inside another repository, or in none
+        return
+    commit = root / ".venv" / "bin" / "pre-commit"
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
+    quiet = {"cwd": str(root), "env": kept}
+    quiet.update(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     if commit.exists():
         subprocess.call([str(commit), "uninstall"], **quiet)
-    if not shutil.which("git"):
+    if shutil.which("git"):
+        unset = ["git", "config", "--unset", "diff.jupyternotebook.command"]
+        subprocess.call([*unset, "^{}$".format(HOOKS.replace(".", r"\."))], **quiet)
+
+
+def clean_venv(root):
+    """Remove .venv if set-up has made it, with the settings that need it."""
+    venv = root / ".venv"
+    if not venv.exists() and not venv.is_symlink():
+        return None
+    if not any((venv / name).exists() for name in ("made-for", "setup.log")):
+        return STAYS.format(".venv", "was not made by set-up")
+    forget_hooks(root)
+    return remove(venv)
+
+
+def clean_compiled(folder):
+    """Remove what Python compiled of the code in a folder, and nothing beside it."""
+    if folder.is_symlink():
         return
-    unset = ["git", "config", "--unset", "diff.jupyternotebook.command"]
-    subprocess.call([*unset, "^{}$".format(HOOKS.replace(".", r"\."))], **quiet)
+    for cache in sorted(folder.rglob("__pycache__")):
+        if cache.is_symlink() or not cache.is_dir():
+            continue
+        for path in cache.glob("*.pyc"):
+            path.unlink()
+        remove_if_empty(cache)
+
+
+def remove_if_empty(folder):
+    if folder.is_dir() and not folder.is_symlink() and not os.listdir(str(folder)):
+        folder.rmdir()
+
+
+def clean_student(root):
+    """Remove _student, unless it is a repository or somebody added something."""
+    student = root / "_student"
+    if not student.is_dir() or student.is_symlink():
+        return None
+    if (student / ".git").exists():
+        return STAYS.format("_student", "is a repository now")
+    for path in student.iterdir():
+        if path.name not in RENDERED and not (root / path.name).exists():
+            return STAYS.format(f"_student has {path.name}, which", "is not ours")
+    return remove(student)
+
+
+def clean_homework(part):
+    """Remove what `make homework` has made of one part, unless it was graded."""
+    if any(part.glob("grades*")):
+        return STAYS.format(f"_homework/{part.name}", "holds grades")
+    if not (part / "autograder.zip").exists() and not (part / "student").exists():
+        return None
+    for name in HOMEWORK:
+        remove(part / name)
+    remove_if_empty(part)
+    if part.exists():
+        return STAYS.format(f"_homework/{part.name}", "holds other files")
+    return None
 
 
 def clean(root=ROOT):
     """Remove what was made; return a sentence for each thing that stays."""
-    stays = []
+    stays = [clean_venv(root)]
     for name in MADE:
-        remove(root / name)
-    for folder in CODE:
-        for path in sorted((root / folder).rglob("__pycache__")):
-            remove(path)
-    student = root / "_student"
-    if (student / ".git").exists():
-        stays.append("_student is a repository now: delete it yourself if it may go.")
-    else:
-        remove(student)
+        if (
+            root / name / ".git"
+        ).exists():  # as where pages are published from a branch
+            stays.append(STAYS.format(name, "is a repository now"))
+        else:
+            remove(root / name)
+    for name in CODE:
+        clean_compiled(root / name)
+    stays.append(clean_student(root))
     homework = root / "_homework"
-    for part in sorted(homework.glob("*")) if homework.is_dir() else []:
-        grades = [p for p in part.glob("grades*")] if part.is_dir() else []
-        if grades:
-            stays.append(
-                f"_homework/{part.name} holds grades: delete it yourself if it may go."
-            )
-        elif (part / "autograder.zip").exists() or (part / "student").exists():
-            remove(part)
-    if homework.is_dir() and not os.listdir(str(homework)):
-        homework.rmdir()
-    return stays
+    if homework.is_dir() and not homework.is_symlink():
+        for part in sorted(homework.iterdir()):
+            if part.is_dir() and not part.is_symlink():
+                stays.append(clean_homework(part))
+        remove_if_empty(homework)
+    return [sentence for sentence in stays if sentence]
 
 
 def main():
     try:
-        forget_hooks()
         for sentence in clean():
             print(sentence)
     except OSError as error:

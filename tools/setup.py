@@ -4,10 +4,14 @@
 is there, so it keeps to the syntax of 3.6.
 """
 
+import ast
+import importlib
+import os
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -16,7 +20,7 @@ LOG = VENV / "setup.log"
 NEEDED_GB = 3  # what .venv and the downloads take, with some room
 # A .venv holds the path of its folder and is of one Python: another one starts afresh.
 VERSION = sys.version.split()[0]
-MADE_FOR = f"{ROOT}\n{VERSION}\n"
+MADE_FOR = os.fsencode(f"{ROOT}\n{VERSION}\n")  # bytes: a name may be of any script
 WINDOWS = sys.platform == "win32"
 FITTING = [(3, minor) for minor in (13, 12, 11, 10)]  # TensorFlow has releases for them
 # What nobody needs of the packages: TensorFlow's headers for C++ are a fifth of .venv.
@@ -30,32 +34,80 @@ LONG_PATHS = (
 )
 # Importing once compiles what the notebooks need, and shows whether it starts here.
 IMPORTS = "IPython, ipykernel.kernelapp, jupyterlab.labapp, keras, seaborn"
-CAUSES = {  # what pip says, and what that means
-    "Long Path support": "a path is too long; " + LONG_PATHS,
-    "No space left|Disk quota": f"the disk is full; make {NEEDED_GB} GB free and run it"
-    " again.",
-    "[Cc]onnection|timed out|resolve": "the packages could not be downloaded; check the"
-    " network (or the proxy) and run it again, it goes on where it was.",
-    "No matching distribution": "pip found no fitting package: either this system has"
-    " none (TensorFlow has none for Intel Macs and Windows on ARM), or the package"
-    " index is out of reach; see .venv/setup.log.",
-    "ensurepip": "Python's venv module is not complete; install it (on Debian: apt"
-    " install python3-venv) and run it again.",
-    "": "it failed; the messages are in .venv/setup.log.",
+# What a Python may have been built without, and what needs it.
+MODULES = {
+    "_bz2": "pandas",
+    "_ctypes": "NumPy",
+    "_lzma": "the download of the data",
+    "_sqlite3": "IPython",
+    "_ssl": "pip",
+    "ensurepip": ".venv",
+    "pyexpat": "pip",
+    "venv": ".venv",
+    "zlib": "pip",
 }
+# Of the user's settings of pip, those that say how packages are reached. They may be
+# needed here; all others, such as `user`, `target` or `constraint`, are for other work.
+REACHING = """cert client-cert default-timeout extra-index-url find-links index-url
+keyring-provider no-index proxy retries timeout trusted-host""".split()
+# Of Python's variables, those that change neither which code runs nor what it says.
+HARMLESS = ("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "PYTHONUNBUFFERED")
+# How the exceptions of pip's two libraries for downloads begin, in its last message.
+NETWORK = re.compile(
+    r"(urllib3|requests)\.exceptions\.\w+: |HTTPS?ConnectionPool\(|IncompleteRead\("
+    r"|ConnectionResetError|Temporary failure in name resolution|NetworkConnectionError"
+)
+FULL = re.compile(r"\[Errno (28|122)\]|\[WinError 112\]")
 
 
 def stop(sentence):
     sys.exit("Set-up stopped: " + sentence)
 
 
-def output(*command):
+def own_environment():
+    """Return the variables without those that change how Python and pip work.
+
+    The settings that say how pip reaches packages stay, whether they come from a
+    variable or from a file.
+    """
+    kept = {"PIP_" + name.upper().replace("-", "_") for name in REACHING}
+    environment = {}
+    for name, value in os.environ.items():
+        changes = name.startswith(("PYTHON", "PIP_", "DIST_EXTRA_CONFIG"))
+        if not changes or name in kept or name in HARMLESS:
+            environment[name] = value
+    return environment
+
+
+def pip_environment(python):
+    """Return `own_environment` with what pip's files say on how to reach packages."""
+    environment = own_environment()
+    asking = dict(environment)
+    if "PIP_CONFIG_FILE" in os.environ:
+        asking["PIP_CONFIG_FILE"] = os.environ["PIP_CONFIG_FILE"]
+    listed = output(str(python), "-m", "pip", "config", "list", env=asking) or ""
+    found = {}
+    for line in listed.splitlines():
+        match = re.match(r"(global|install)\.([\w-]+)=(['\"].*)$", line)
+        # Of one setting, that for `pip install` comes before that for all of pip.
+        if match and match.group(2) in REACHING:
+            if match.group(1) == "install" or match.group(2) not in found:
+                found[match.group(2)] = ast.literal_eval(match.group(3))
+    for setting, value in found.items():
+        name = "PIP_" + setting.upper().replace("-", "_")
+        environment.setdefault(name, " ".join(value.split()))
+    environment["PIP_CONFIG_FILE"] = os.devnull  # pip then reads no file
+    return environment
+
+
+def output(*command, env=None):
     """Return what a command prints, or None where it is missing or fails."""
+    env = env or own_environment()
     try:
-        said = subprocess.check_output(command, stderr=subprocess.DEVNULL)
+        said = subprocess.check_output(command, stderr=subprocess.DEVNULL, env=env)
     except (OSError, subprocess.CalledProcessError):
         return None
-    return said.decode().strip()
+    return os.fsdecode(said).strip()
 
 
 def another_python():
@@ -76,27 +128,112 @@ def another_python():
     return None
 
 
-def run(*command, stdout=None):
-    """Run a command; its errors go to the log, from which a failure is explained."""
+def run(*command, env=None, stdout=None):
+    """Run a command whose messages go to the log; return what it said if it failed."""
+    start = LOG.stat().st_size
     with open(str(LOG), "ab") as log:
         parts = [str(part) for part in command]
-        status = subprocess.call(parts, stdout=stdout or log, stderr=log)
-    if status != 0:
-        said = LOG.read_text(errors="replace")
-        stop(next(CAUSES[signs] for signs in CAUSES if re.search(signs, said)))
+        env = env or own_environment()
+        status = subprocess.call(parts, stdout=stdout or log, stderr=log, env=env)
+    if status == 0:
+        return None
+    said = LOG.read_bytes()[start:].decode("utf-8", "replace").strip()
+    return said or f"exit status {status}"
+
+
+def last_error(said):
+    """Return what pip gave up with: its last error, and what follows it."""
+    errors = [match.start() for match in re.finditer(r"^ERROR: ", said, re.M)]
+    return said[errors[-1] :] if errors else said
+
+
+def index_answers(python, env):
+    """Return whether pip can get one small package of the lock, or is told of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        pip = [python, "-m", "pip", "download", "--disable-pip-version-check"]
+        options = ["--no-cache-dir", "--no-deps", "--retries", "1", "-d", folder]
+        return run(*pip, *options, "filelock", env=env) is None
+
+
+def explain_pip(said, python, env):
+    """Stop with the cause for which pip failed."""
+    error = last_error(said)
+    if "Windows Long Path support" in error:
+        stop(f"a path is too long; {LONG_PATHS}")
+    if FULL.search(error):
+        stop(f"the disk is full; make {NEEDED_GB} GB free and run it again.")
+    if NETWORK.search(error) or not index_answers(python, env):
+        stop(
+            "the packages could not be downloaded; check the network (or the proxy)"
+            " and run it again, it goes on where it was."
+        )
+    if "No matching distribution" in error:
+        stop(
+            "pip found no fitting package for this system (TensorFlow has none for"
+            " Intel Macs and Windows on ARM); see .venv/setup.log."
+        )
+    if "DO NOT MATCH THE HASHES" in error:
+        stop(
+            "a package is not the one that the lock file names: it was damaged or"
+            " changed on its way; run it again, on another network if that repeats."
+        )
+    explain(said)
+
+
+def explain(said):
+    """Stop with the last line that a command said; the log has the others."""
+    lines = [line.strip() for line in last_error(said).splitlines() if line.strip()]
+    line = lines[0] if lines[0].startswith("ERROR: ") else lines[-1]
+    stop(f"{line[:300]} (all messages are in .venv/setup.log).")
+
+
+def check_python():
+    """Stop where this Python was built without a module that the lecture needs."""
+    missing = []
+    for name in MODULES:
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            missing.append(f"{name} (for {MODULES[name]})")
+    if missing:
+        stop(
+            f"{sys.executable} lacks {', '.join(missing)}, expected a complete Python:"
+            " install python3-venv on Debian; with pyenv, install the libraries that"
+            " its page names and build Python again; or name another one, as in"
+            " PYTHON=python3.12 make site."
+        )
 
 
 def usable(python):
     """Return whether .venv is of this folder and this Python, and starts."""
     try:
-        same = (VENV / "made-for").read_text() == MADE_FOR
+        same = (VENV / "made-for").read_bytes() == MADE_FOR
     except OSError:
         return False
     return same and output(str(python), "-c", "") is not None
 
 
+def check_own():
+    """Stop where there is a .venv that this program has not made."""
+    if any((VENV / name).exists() for name in ("made-for", "setup.log")):
+        return
+    if any(VENV.iterdir()):
+        stop(
+            f"there is a .venv in {ROOT} that set-up has not made, and would replace:"
+            " rename it, or delete it if it may go, and run it again."
+        )
+
+
 def check_path():
-    """Stop where Windows cannot read what would be written below this folder."""
+    """Stop where no .venv can be below this folder, or Windows could not read it."""
+    if os.pathsep in str(ROOT):
+        stop(
+            f"the path of this folder, {ROOT}, has a '{os.pathsep}', which separates"
+            " folders in the PATH, so no .venv works in it: rename the folder, or move"
+            " it, and run it again."
+        )
+    if not WINDOWS:
+        return
     key = r"HKLM\SYSTEM\CurrentControlSet\Control\FileSystem"
     setting = output("reg", "query", key, "/v", "LongPathsEnabled")  # "... 0x1" if so
     length = len(str(ROOT))
@@ -112,16 +249,18 @@ def main(dev=False):
         fitting = another_python()
         if fitting:
             print(f"This is Python {VERSION}; using {fitting}.", flush=True)
-            sys.exit(subprocess.call([fitting, __file__, *["dev"] * dev]))
+            command = [fitting, __file__] + ["dev"] * dev
+            sys.exit(subprocess.call(command, env=own_environment()))
         stop(
             f"this is Python {VERSION}, expected 3.10 to 3.13; none of these was found,"
             " or brought by uv; install one of them, or uv, and run it again."
         )
-    if WINDOWS:
-        check_path()
+    check_python()
+    check_path()
     python = VENV / ("Scripts" if WINDOWS else "bin") / "python"
     made = usable(python)
     if VENV.exists() and not made:
+        check_own()
         print("Removing .venv: it is broken, or of another folder or Python ...")
         shutil.rmtree(str(VENV))
     free = shutil.disk_usage(str(ROOT)).free / 1e9
@@ -133,24 +272,37 @@ def main(dev=False):
     locks = ["requirements.lock"] + ["requirements-dev.lock"] * dev
     print(f"Setting up .venv from {locks[-1]} (some minutes, once) ...", flush=True)
     VENV.mkdir(exist_ok=True)
-    LOG.write_text("")
+    LOG.write_bytes(b"")
     if not made:
-        run(sys.executable, "-m", "venv", VENV)
-        (VENV / "made-for").write_text(MADE_FOR)
+        said = run(sys.executable, "-m", "venv", VENV)
+        if said:
+            explain(said)
+        (VENV / "made-for").write_bytes(MADE_FOR)
+    env = pip_environment(python)
     pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps"]
     progress = sys.stdout if sys.stdout.isatty() else None
     files = [part for lock in locks for part in ("-r", ROOT / lock)]
-    run(*pip, "--no-compile", "--require-hashes", *files, stdout=progress)
-    run(*pip, "--no-build-isolation", "-e", ROOT)
+    wanted = ["--no-compile", "--require-hashes", *files]
+    said = run(*pip, *wanted, env=env, stdout=progress)
+    if said:
+        explain_pip(said, python, env)
+    said = run(*pip, "--no-build-isolation", "-e", ROOT, env=env)
+    if said:
+        explain_pip(said, python, env)
     for unused in UNUSED:
         for folder in VENV.glob("[Ll]ib/**/site-packages/" + unused):
             shutil.rmtree(str(folder))
-    run(python, "-c", f"import sys; sys.dont_write_bytecode = False; import {IMPORTS}")
+    starting = f"import sys; sys.dont_write_bytecode = False; import {IMPORTS}"
+    said = run(python, "-c", starting)
+    if said:
+        explain(said)
     for name in ["ready"] + ["ready-dev"] * dev:
-        (VENV / name).write_text("")
+        (VENV / name).write_bytes(b"")
 
 
 if __name__ == "__main__":
+    if hasattr(sys.stdout, "reconfigure"):  # a code page may lack a folder's letters
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         main(dev=sys.argv[1:] == ["dev"])
     except KeyboardInterrupt:

@@ -12,7 +12,7 @@ import tempfile
 from unittest import mock
 
 from helpers import DataError, NoDataError, load_data
-from tools.common.environment import guarded
+from tools.common.environment import guarded, isolated, list_fonts
 from tools.common.paths import ROOT
 from tools.pages.render import NO_RENDERER
 
@@ -34,12 +34,16 @@ def compare(mode, stand_in):
     """
     with tempfile.TemporaryDirectory() as folder:
         environment = guarded(folder, stand_in)
-        # The list of fonts is made here, once: where two notebooks that start together
-        # make it, Matplotlib becomes slow enough to say so.
-        fonts = [sys.executable, "-c", "import matplotlib.font_manager"]
-        subprocess.run(fonts, cwd=ROOT, env=environment, capture_output=True)
+        list_fonts(environment)  # or two notebooks at once would wait for each other
         command = [*comparison(mode), *TWO, "--ignore=notebooks/lecture-in-r.ipynb"]
         return subprocess.call(command, cwd=ROOT, env=environment)
+
+
+def run_tests():
+    """Run the tests, without the user's settings; return pytest's exit status."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        command = [*PYTEST, *TWO, "tests"]
+        return subprocess.call(command, cwd=ROOT, env=isolated(folder))
 
 
 def main():
@@ -56,7 +60,7 @@ def main():
         raise SystemExit(f"Not tested: {error}") from None
     rendered = subprocess.call([sys.executable, "-m", "tools.pages.render"], cwd=ROOT)
     failed = {"pages": rendered not in (0, NO_RENDERER)}
-    failed["tests"] = subprocess.call([*PYTEST, *TWO, "tests"], cwd=ROOT)
+    failed["tests"] = run_tests()
     if strict:
         failed["notebooks"] = compare("--nbval", "never")
     if not strict or os.environ.get("CI"):

@@ -10,7 +10,9 @@ import json
 import os
 import re
 import secrets
+import shutil
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -24,14 +26,44 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 from helpers.exercises import digest
 from helpers.export import NOTEBOOKS
 from helpers.runs import RUNS
+from tools.common.environment import isolated, list_fonts
 from tools.common.files import write_whole
 from tools.common.provenance import machine, peak_bytes
 
 TIMES = RUNS / "notebooks.csv"
+FIGURE = re.compile(r"^#\| *label: *(fig-\S+)", re.M)
 CHECK = re.compile(r"check\(answer_(\d+), truth_\1(?:, tolerance=([\d.]+))?\)")
 
 
+class NoPictureError(Exception):
+    """A cell that is a figure showed no picture."""
+
+
+def check_figures(cells):
+    """Raise NoPictureError where a cell that is labelled as a figure has no picture."""
+    for cell in cells:
+        label = FIGURE.search(cell.source) if cell.cell_type == "code" else None
+        if label is None:
+            continue
+        kinds = [kind for output in cell.outputs for kind in output.get("data", {})]
+        if not any(kind.startswith("image/") for kind in kinds):
+            raise NoPictureError(
+                f"the cell {label[1]} shows no picture, expected one: let it draw, and"
+                " choose no other backend of Matplotlib than the notebook's own."
+            )
+
+
 def main(path):
+    """Execute the notebook with settings of the lecture's own, not with the user's."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        environment = isolated(folder)
+        list_fonts(environment)
+        os.environ.clear()
+        os.environ.update(environment)
+        execute(path)
+
+
+def execute(path):
     if sys.platform == "win32":  # or Jupyter warns that it cannot use the other loop
         asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())
     os.environ["CIFAR100_STAND_IN"] = "never"
@@ -63,10 +95,13 @@ def main(path):
     last = f"import json\nimport numpy as np\n\nprint(json.dumps({{{truths}}}))"
     if truths:
         notebook.cells.append(nbformat.v4.new_code_cell(last))
-    new = path.with_suffix(".new")
+    # A name of its own: no file that a user has beside it may be overwritten.
+    target = path.resolve()  # a link stays a link
+    new = target.with_name(f".{path.name}.{os.getpid()}.new")
     start = time.perf_counter()
     try:
         client.execute()
+        check_figures(notebook.cells)
         seconds = time.perf_counter() - start
         if truths:
             truths = json.loads(notebook.cells.pop().outputs[0].text)
@@ -80,7 +115,8 @@ def main(path):
             for name in {*cell.metadata} - {"tags", "jupyter"}:
                 del cell.metadata[name]
         nbformat.write(notebook, new)
-        os.replace(new, path)
+        shutil.copymode(target, new)
+        os.replace(new, target)
     except NoSuchKernel:
         return print(f"{path} is left as it was: there is no Jupyter kernel {kernel}.")
     except BaseException as error:
@@ -93,6 +129,8 @@ def main(path):
             reason = f"interrupted {at}."
         elif isinstance(error, DeadKernelError):
             reason = f"its kernel died {at}, most often for want of memory."
+        elif isinstance(error, NoPictureError):
+            reason = str(error)
         elif isinstance(error, OSError):
             reason = f"{error}; mend that, and run it again."
         else:

@@ -22,6 +22,7 @@ import pandas as pd
 from helpers.runs import RUNS, RunError, load_runs
 from tools.common.files import write_whole
 from tools.common.paths import ROOT
+from tools.setup import pip_environment
 
 NO_RENDERER = 3  # the exit status where there is nothing to render with
 
@@ -56,7 +57,12 @@ def install_quarto():
     package = ["--require-hashes", "-r", ROOT / "requirements-quarto.lock"]
     print("Trying to download Quarto, once ...", flush=True)
     try:
-        subprocess.run([*pip, *options, *package], capture_output=True, timeout=600)
+        subprocess.run(
+            [*pip, *options, *package],
+            capture_output=True,
+            timeout=600,
+            env=pip_environment(sys.executable),
+        )
     except subprocess.TimeoutExpired:
         pass
     tried.write_text("Remove this file to let `make site` try again.\n")
