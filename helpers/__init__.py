@@ -4,7 +4,7 @@ from importlib import import_module
 
 _NAMES = {
     "data": "DataError Dataset NoDataError load_cifar100 load_data",
-    "exercises": "check hashed",
+    "exercises": "check check_between",
     "figures": "model_summary plot_images plot_network set_style",
     "notebooks": "dtype_policy quiet_start run_cells train_without_pauses",
     "runs": "Run RunError load_run load_runs tidy_history",
