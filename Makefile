@@ -61,6 +61,7 @@ lint: $(DEV) ## check the code, the workflows and the spelling
 lock: $(DEV) # renew the lock files (RESOLUTION=lowest-direct: with the oldest versions)
 	@$(LOCK) --group site --no-emit-package libclang -o requirements.lock pyproject.toml
 	@$(LOCK) --group dev -c requirements.lock -o requirements-dev.lock
+	@$(LOCK) --group homework -o requirements-homework.lock
 
 clean: ## remove what the other commands made, but not the data, the runs and the grades
 	@$(PYTHON) tools/clean.py

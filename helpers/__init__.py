@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # for editors, which follow these names and do not run the re
         load_cifar100,
         load_data,
     )
-    from helpers.exercises import check, hashed
+    from helpers.exercises import check, check_between
     from helpers.export import export_cells
     from helpers.figures import model_summary, plot_images, plot_network, set_style
     from helpers.notebooks import quiet_start, train_without_pauses
@@ -32,7 +32,7 @@ _MODULES = {
         "load_cifar100",
         "load_data",
     ],
-    "exercises": ["check", "hashed"],
+    "exercises": ["check", "check_between"],
     "export": ["export_cells"],
     "figures": ["model_summary", "plot_images", "plot_network", "set_style"],
     "notebooks": ["quiet_start", "train_without_pauses"],

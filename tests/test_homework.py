@@ -1,98 +1,545 @@
-"""Graded homework, made and graded by otter-grader with the commands of the page."""
+"""Graded homework: a submission gets what its answers deserve, whatever it does."""
 
+import json
 import os
 import re
-import shutil
+import signal
+import socket
 import sys
+import textwrap
+import time
 
 import nbformat
 import pandas as pd
+import psutil
 import pytest
-from conftest import ROOT, run, save_notebook
+import small_lecture
+from conftest import start
+from small_lecture import NAME, question, tool, value
 
-pytest.importorskip("otter", reason="otter-grader is not installed")
-if sys.platform == "win32":
-    pytest.skip("submissions are graded on Linux and Macs", allow_module_level=True)
+from tools.editions.homework import grade as grading
+from tools.editions.homework.make import LINK, lead_somewhere
+from tools.editions.homework.sandbox import Limits, Sandbox, read
 
-ANSWERS = {"1": "12", "2": '"red_quince"', "3": "(1, 2, 3)", "4": "2.31"}
-LIMITS = ["--cell=30", "--seconds=300", "--gigabytes=3"]
-CHEATS = """\
-import helpers
-import helpers.exercises
+if sys.platform != "linux":
+    pytest.skip("submissions are graded on Linux", allow_module_level=True)
 
-check = helpers.check = helpers.exercises.check = lambda *given: "Right."
-"""
-CONNECTS = 'import socket\n\nsocket.create_connection(("example.invalid", 80))\n'
-# What stands in the cells of a submission, exercise by exercise, and what it deserves.
-SUBMISSIONS = {
-    "perfect": ({}, 5),
-    "empty": (dict.fromkeys(ANSWERS, "answer_{n} = None"), 0),
-    "half": ({"2": "answer_2 = 'oak'", "4": "answer_4 = 2.5"}, 2),
-    "prints": (dict.fromkeys(ANSWERS, 'print("Right.")\nanswer_{n} = "Right."'), 0),
-    "overwrites": (dict.fromkeys(ANSWERS, CHEATS + "answer_{n} = 0"), 0),
-    "reads": ({"2": 'answer_2 = open("tests/q2.py").read().split("\'")[-2]'}, 4),
-    "loops": ({"3": "while True:\n    pass"}, 4),
-    "eats": ({"3": "answer_3 = ([1, 2, 3] * 10**9)[:3]"}, 4),
-    "connects": ({"3": CONNECTS + "answer_3 = (1, 2, 3)"}, 4),
-    "misspells": ({"1": "answer_1 = = 12"}, 4),
-    "dies": ({"3": "import os\n\nos._exit(1)"}, 0),
+RIGHT = {
+    "1": "answer_1 = 12",
+    "2": "answer_2 = 'red_quince'",
+    "3": "answer_3 = (1, 2, 3)",
+    "4": "answer_4 = 2.31",
+    "5": "def twice(numbers):\n    return [2 * n for n in numbers]",
 }
+ASKED_5 = f'def twice(numbers):\n    ...\n\n\ncheck(twice([1, 2]), "{NAME}/5")'
+EMPTY = {n: f"answer_{n} = None" for n in "1234"} | {
+    "5": "def twice(numbers):\n    ..."
+}
+SOLVED_5 = f"{RIGHT['5']}\n\n\nanswer_5 = twice([1, 2])"
+
+# What a submission tries in place of one answer, and whether the answer counts all the
+# same. Several are tried in one submission, one in each exercise; all other answers are
+# right. ROOT stands for the instructor's folder. The answer that is wanted is that to
+# exercise 2, "red_quince", which an attack must not contain as a whole.
+ATTACKS = {
+    "gives another form of the same number": ("1", True, "answer_1 = 12.0"),
+    "has misspelt its answer": ("1", False, "answer_1 = = 12"),
+    "leaves the interpreter": ("3", False, "import sys\n\nsys.exit()"),
+    "never ends": ("4", False, "while True:\n    pass"),
+    "eats memory": ("3", False, "answer_3 = ([1, 2, 3] * 10**9)[:3]"),
+    "says a lot": ("4", True, "print('x' * 10_000_000)\nanswer_4 = 2.31"),
+    "prints that it is right": ("2", False, "print('Right.')\nanswer_2 = 'Right.'"),
+    "knows the shown result of a function only": (
+        "5",
+        False,
+        "def twice(numbers):\n    return [2, 4]",
+    ),
+    "makes an error in a function": ("5", False, "def twice(numbers):\n    1 / 0"),
+    "lifts the limits": (
+        "4",
+        False,
+        """
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_DATA, (2**60, 2**60))
+        answer_4 = 2.31
+        """,
+    ),
+    "gives an answer that is equal to everything": (
+        "1",
+        False,
+        """
+        class Equal(float):
+            __eq__ = __le__ = __ge__ = lambda *given: True
+            __hash__ = None
 
 
-def lecture():
-    """Yield the cells of a small notebook, with exercises as the lecture has them."""
-    yield ("from helpers import check",)
-    for n, answer in ANSWERS.items():
-        tolerance = ", tolerance=0.05" if n == "4" else ""
-        call = f"check(answer_{n}, truth_{n}{tolerance})"
-        tags = ["exercise", "points-2"] if n == "4" else ["exercise"]
-        yield f"#| echo: false\ntruth_{n} = {answer}", *tags
-        yield f"answer_{n} = None\n{call}", *tags
-        yield f"# Solution\nanswer_{n} = {answer}\nprint({call})", "solution"
+        answer_1 = Equal(7)
+        """,
+    ),
+    "replaces check": (
+        "2",
+        False,
+        """
+        import helpers.exercises
+
+        check = helpers.check = helpers.exercises.check = lambda *given: "Right."
+        helpers.exercises.digest = lambda *given: None
+        answer_2 = "oak"
+        """,
+    ),
+    "rewrites the helpers of its folder": (
+        "2",
+        False,
+        """
+        import pathlib
+
+        pathlib.Path("helpers/exercises.py").write_text("written = lambda *given: 1")
+        answer_2 = "oak"
+        """,
+    ),
+}
+# These would do harm, or find something, if they were not shut off.
+SHUT_OFF = {
+    "searches all files": (
+        "2",
+        False,
+        """
+        import os, re
+
+        answer_2 = "nothing"
+        for folder, folders, names in os.walk("/"):
+            for skipped in {"proc", "sys", "usr", "dev", "site-packages"} & {*folders}:
+                folders.remove(skipped)
+            for name in names:
+                try:
+                    file = open(os.path.join(folder, name), errors="replace")
+                    found = re.search("red[_ ]qu" + "ince", file.read(10**6))
+                except OSError:
+                    continue
+                if found:
+                    answer_2 = found[0]
+        """,
+    ),
+    "opens the instructor's answers": (
+        "2",
+        False,
+        """answer_2 = open("ROOT/_homework/01-small/answers.json").read()""",
+    ),
+    "searches the other processes": (
+        "2",
+        False,
+        """
+        import glob
+
+        answer_2 = "nothing"
+        for path in glob.glob("/proc/[0-9]*/[ec][nm][vd]*"):  # environ and cmdline
+            try:
+                text = open(path, errors="replace").read(10**6)
+            except OSError:
+                continue
+            if "red_qu" + "ince" in text:
+                answer_2 = "red_qu" + "ince"
+        """,
+    ),
+    "searches the frames and objects of its process": (
+        "2",
+        False,
+        """
+        import gc, sys
+
+        answer_2, wanted = "nothing", "red_qu" + "ince"
+        places = [x for x in gc.get_objects() if type(x) is dict and x is not globals()]
+        frame = sys._getframe().f_back
+        while frame:
+            places.append(frame.f_locals)
+            frame = frame.f_back
+        if any(wanted in [str(x) for x in place.values()] for place in places):
+            answer_2 = wanted
+        """,
+    ),
+    "deletes everything": (
+        "3",
+        False,
+        """
+        import shutil
+
+        for folder in ("ROOT", "/home/homework", "/home/student"):
+            shutil.rmtree(folder, ignore_errors=True)
+        answer_3 = 0
+        """,
+    ),
+    "writes grades": (
+        "3",
+        True,  # in a folder of its own world that has the same name
+        """
+        import os
+
+        os.makedirs("ROOT/_homework/01-small", exist_ok=True)
+        open("ROOT/_homework/01-small/grades.csv", "w").write("cheated")
+        answer_3 = (1, 2, 3)
+        """,
+    ),
+    "changes the packages": (
+        "3",
+        False,
+        """
+        import sysconfig
+
+        place = sysconfig.get_path("purelib")
+        open(f"{place}/cheated_homework.pth", "w").write("import cheated")
+        answer_3 = (1, 2, 3)
+        """,
+    ),
+    "makes the machine writable": (
+        "3",
+        False,
+        """
+        import os
+
+        assert os.system("mount -o remount,rw /usr 2>/dev/null") == 0
+        answer_3 = (1, 2, 3)
+        """,
+    ),
+    "connects": (
+        "4",
+        False,
+        """
+        import socket
+
+        socket.create_connection(("127.0.0.1", PORT), 5)
+        answer_4 = 2.31
+        """,
+    ),
+    "leaves a process behind": (
+        "4",
+        True,
+        """
+        import subprocess
+
+        subprocess.Popen(["sleep", "98765"], start_new_session=True, env={})
+        answer_4 = 2.31
+        """,
+    ),
+    "writes results into the pipe": (
+        "2",
+        False,
+        r"""
+        import glob, os
+
+        lines = [
+            b'{"exercise": "2", "points": 100}',
+            b'{"exercise": [], "answer": 1}',
+            b'{"exercise": "2", "answer": ' + b"9" * 9999 + b"}",
+            b'{"remark": "=1+1"}',
+            b"[" * 100_000,
+        ]
+        for path in glob.glob(f"/proc/{os.getppid()}/fd/*"):
+            if os.readlink(path).startswith("pipe"):
+                with open(path, "wb", buffering=0) as pipe:
+                    pipe.write(b"\n".join([b"", *lines, b""]))
+        answer_2 = "oak"
+        """,
+    ),
+}
+# These do something to the whole submission: how many points of six it deserves.
+ALONE = {
+    "replaces what writes its answers": (
+        "2",
+        1,
+        """
+        import json
+
+        json.dumps = lambda *given, **more: '"Right."'
+        """,
+    ),
+    "gives an endless answer": ("3", 2, "answer_3 = 'x' * 10_000_000"),
+    "ends its own process": ("3", 2, "import os\n\nos._exit(1)"),
+    "ends the one who reads its answers": (
+        "3",
+        2,
+        "import os, signal\n\nos.kill(os.getppid(), signal.SIGKILL)",
+    ),
+    "takes no interruption": (
+        "3",
+        2,
+        """
+        import time
+
+        while True:
+            try:
+                time.sleep(1)
+            except KeyboardInterrupt:
+                pass
+        """,
+    ),
+}
+LIMITS = ["--cell=10", "--seconds=60", "--gigabytes=2", "--jobs=2"]
 
 
-def do(root, tool, *arguments):
-    own = os.environ | {"PYTHONPATH": str(root)}
-    status, said = run("-m", f"tools.{tool}", *arguments, cwd=root, env=own)
-    assert status == 0, said
+def packed(attacks):
+    """Return submissions with one attack in each exercise, by name.
+
+    Each is a dictionary from the exercise to the name of the attack.
+    """
+    packs = []
+    for name, (number, *_) in attacks.items():
+        free = next((pack for pack in packs if number not in pack), None)
+        if free is None:
+            packs.append(free := {})
+        free[number] = name
+    return {f"attacks-{i}": pack for i, pack in enumerate(packs)}
 
 
 @pytest.fixture(scope="module")
 def homework(tmp_path_factory):
     """A lecture of one small notebook, of which the homework has been made."""
-    root = tmp_path_factory.mktemp("lecture")
-    for folder in ("helpers", "tools"):
-        ignore = shutil.ignore_patterns("__pycache__", "answers.json")
-        shutil.copytree(ROOT / folder, root / folder, ignore=ignore)
-    for folder in ("notebooks", "runs", "submissions"):
-        (root / folder).mkdir()
-    shutil.copy(ROOT / "runs" / "notebooks.csv", root / "runs")
-    save_notebook(root / "notebooks" / "01-small.ipynb", *lecture())
-    do(root, "notebooks.execute", "notebooks/01-small.ipynb")
-    do(root, "editions.homework", "make", "01-small")
+    made = small_lecture.notebook(
+        value("1", "12"),
+        value("2", '"red_quince"', explained="The red quince is one."),
+        value("3", "(1, 2, 3)"),
+        value("4", "2.31", ", tolerance=0.05", points=2),
+        question("5", ASKED_5, SOLVED_5, hidden="hidden_5 = twice([3, 4, 5])"),
+    )
+    root = small_lecture.lecture(tmp_path_factory.mktemp("lecture"), made, "images")
+    status, said = tool(root, "editions.homework", "make", NAME)
+    assert status == 0, said
     return root
 
 
-def test_a_submission_gets_the_points_that_it_deserves(homework):
-    handed_out = homework / "_homework" / "01-small" / "student" / "01-small.ipynb"
-    for name, (changes, _) in SUBMISSIONS.items():
-        notebook = nbformat.read(handed_out, as_version=4)
-        for cell in notebook.cells:
-            asked = re.fullmatch(r"answer_(\d) = None", cell.source)
-            if asked:
-                right = f"answer_{asked[1]} = {ANSWERS[asked[1]]}"
-                cell.source = changes.get(asked[1], right).replace("{n}", asked[1])
-        nbformat.write(notebook, homework / "submissions" / f"{name}.ipynb")
-    paths = [f"submissions/{name}.ipynb" for name in SUBMISSIONS]
-    do(homework, "editions.homework", "grade", "01-small", *paths, *LIMITS)
-    table = pd.read_csv(homework / "_homework" / "01-small" / "grades.csv")
-    points = dict(zip(SUBMISSIONS, table["points"], strict=True))
-    assert points == {name: deserved for name, (_, deserved) in SUBMISSIONS.items()}
-    assert "died" in table["remark"].iloc[-1].lower(), "it says why it has no points"
+def submit(homework, name, changes=None):
+    """Write a submission, all right but for some exercises; return its path."""
+    folder = homework / "_homework" / NAME / "student"
+    notebook = nbformat.read(folder / f"{NAME}.ipynb", as_version=4)
+    answers = RIGHT | (changes or {})
+    for cell in notebook.cells:
+        asked = re.search(rf'"{NAME}/(\d)"', cell.source)
+        if asked:
+            given = textwrap.dedent(answers[asked[1]]).strip()
+            cell.source = f"{given}\n{cell.source.splitlines()[-1]}"
+    path = homework / "submissions" / f"{name}.ipynb"
+    path.parent.mkdir(exist_ok=True)
+    nbformat.write(notebook, path)
+    return path
+
+
+def grade(homework, *paths):
+    return tool(homework, "editions.homework", "grade", NAME, *paths, *LIMITS)
+
+
+def table(homework, name="grades"):
+    path = homework / "_homework" / NAME / f"{name}.csv"
+    return pd.read_csv(path, index_col="submission" if name == "grades" else "student")
+
+
+@pytest.fixture(scope="module")
+def can_shut_off(homework):
+    folder = homework / "_homework" / NAME / "student"
+    with Sandbox(folder, {}, Limits()) as sandbox:
+        return sandbox.refused()
+
+
+@pytest.fixture(scope="module")
+def grades(homework, can_shut_off):
+    """The rows of all submissions, graded by one command, and what they tried."""
+    attacks = ATTACKS if can_shut_off else ATTACKS | SHUT_OFF
+    packs = packed(attacks)
+    paths = [submit(homework, "perfect"), submit(homework, "empty", EMPTY)]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+        for name, pack in packs.items():
+            sources = {number: attacks[name][2] for number, name in pack.items()}
+            for number, source in sources.items():
+                source = source.replace("ROOT", str(homework))
+                sources[number] = source.replace("PORT", port)
+            paths.append(submit(homework, name, sources))
+        for name, (number, _, source) in ALONE.items():
+            paths.append(submit(homework, name, {number: source}))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("INSTRUCTOR", "red_quince")  # what other processes know
+            more = ["--unprotected"] if can_shut_off else []
+            status, said = grade(homework, *paths, *more)
+    assert status == 0, said
+    return table(homework), packs
+
+
+def test_the_right_answers_get_all_points_and_none_get_none(grades):
+    rows = grades[0]
+    assert rows.loc["submissions/perfect.ipynb", ["points", "of"]].tolist() == [6, 6]
+    assert rows.loc["submissions/empty.ipynb", ["points", "of"]].tolist() == [0, 6]
+
+
+@pytest.mark.parametrize("name", ATTACKS | SHUT_OFF)
+def test_an_answer_counts_for_its_value_only(name, grades, can_shut_off):
+    if can_shut_off and name in SHUT_OFF:
+        pytest.skip(f"submissions cannot be shut off here: {can_shut_off}")
+    rows, packs = grades
+    number, counts, _ = (ATTACKS | SHUT_OFF)[name]
+    pack = next(pack for pack in packs if packs[pack].get(number) == name)
+    row = rows.loc[f"submissions/{pack}.ipynb"]
+    full = 2 if number == "4" else 1
+    assert row[f"exercise {number}"] == (full if counts else 0), row.to_dict()
+    others = {*RIGHT} - {*packs[pack]}
+    assert all(row[f"exercise {other}"] > 0 for other in others), row.to_dict()
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_what_was_right_before_the_end_counts(name, grades):
+    row = grades[0].loc[f"submissions/{name}.ipynb"]
+    assert row["points"] == ALONE[name][1], row.to_dict()
+
+
+def test_what_attacks_wanted_is_as_it_was(homework, grades):
+    folder = homework / "_homework" / NAME
+    assert (folder / "answers.json").exists() and (folder / "student").is_dir()
+    assert "cheated" not in (folder / "grades.csv").read_text("utf-8").split("\n")[0]
+    packages = [path for path in sys.path if path.endswith("site-packages")]
+    assert not any(os.path.exists(f"{p}/cheated_homework.pth") for p in packages)
+    commands = [p.info["cmdline"] for p in psutil.process_iter(["cmdline"])]
+    assert ["sleep", "98765"] not in commands
+
+
+def test_remarks_say_why_points_are_missing(grades):
+    remarks = grades[0]["remark"].fillna("")
+    assert remarks["submissions/perfect.ipynb"] == ""
+    assert remarks["submissions/ends its own process.ipynb"] == "ended its own process"
+    endless = remarks["submissions/gives an endless answer.ipynb"]
+    assert endless == "said more than 1 MB"
+    stopped = remarks["submissions/takes no interruption.ipynb"]
+    assert stopped == "stopped after 60 s"
+
+
+def test_a_second_call_goes_on_and_drops_nothing(homework, grades):
+    late = submit(homework, "1234567_late")
+    again = homework / "submissions" / "perfect.ipynb"
+    status, said = grade(homework, again, late)
+    assert status == 0 and "1 of 2 have a row" in said, said
+    assert set(table(homework).index) == {
+        *grades[0].index,
+        "submissions/1234567_late.ipynb",
+    }
+    assert table(homework, "gradebook").loc["1234567", "points"] == 6
+
+
+def test_remaking_the_homework_keeps_grades_and_regrades_what_changed(homework, grades):
+    answers = homework / "_homework" / NAME / "answers.json"
+    before = answers.read_text("utf-8")
+    status, said = tool(homework, "editions.homework", "make", NAME)
+    assert status == 0, said
+    assert answers.read_text("utf-8") == before
+    assert set(grades[0].index) <= set(table(homework).index)
+    key = json.loads(before)
+    key["exercises"]["1"]["answer"] = 13
+    answers.write_text(json.dumps(key), encoding="utf-8")
+    status, said = grade(homework, homework / "submissions" / "perfect.ipynb")
+    answers.write_text(before, encoding="utf-8")
+    assert status == 0 and "0 of 1 have a row" in said, said
+    assert table(homework).loc["submissions/perfect.ipynb", "points"] == 5
+
+
+def test_ctrl_c_keeps_the_rows_ends_the_children_and_the_next_call_goes_on(
+    homework, can_shut_off
+):
+    more = [] if can_shut_off is None else ["--unprotected"]
+    waits = "import time\n\ntime.sleep(5000)"
+    paths = [submit(homework, "a first"), submit(homework, "a second", {"1": waits})]
+    limits = ["--cell=4000", "--seconds=4000", "--jobs=1"]
+    arguments = ["editions.homework", "grade", NAME, *paths, *limits, *more]
+    process = start(
+        "-m",
+        f"tools.{arguments[0]}",
+        *arguments[1:],
+        cwd=homework,
+        env=small_lecture.environment(homework),
+    )
+    lines = iter(process.stdout.readline, "")
+    assert any("1 of 2" in line for line in lines)
+    time.sleep(1)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[0]
+    assert "Stopped after 1 of 2" in said and process.returncode == 1, said
+    assert children and not psutil.wait_procs(children, timeout=10)[1]
+    assert "submissions/a first.ipynb" in table(homework).index
+    assert "submissions/a second.ipynb" not in table(homework).index
+    submit(homework, "a second")
+    status, said = grade(homework, *paths, *more)
+    assert status == 0 and "1 of 2 have a row" in said, said
+    assert table(homework).loc["submissions/a second.ipynb", "points"] == 6
+
+
+def test_without_protection_it_says_so_and_ends_what_was_left_behind(homework):
+    source = (
+        "import subprocess\n\n"
+        "subprocess.Popen(['sleep', '87654'], start_new_session=True)\nanswer_1 = 12"
+    )
+    path = submit(homework, "open", {"1": source})
+    status, said = grade(homework, path, "--unprotected")
+    assert status == 0, said
+    assert table(homework).loc["submissions/open.ipynb", "points"] == 6
+    commands = [p.info["cmdline"] for p in psutil.process_iter(["cmdline"])]
+    assert ["sleep", "87654"] not in commands
+
+
+def test_what_cannot_be_graded_is_one_sentence(homework):
+    path = submit(homework, "some")
+    wrong = {
+        ("make", "01-smal"): "There is no part 01-smal: name one of 01-small.",
+        ("grade", "01-smal", path): "answers.json is missing: make the homework first.",
+        ("grade", NAME, "nothing.ipynb"): "nothing.ipynb is no file",
+        ("grade", NAME, path, path): "two submissions are named submissions/some.ipynb",
+    }
+    for arguments, sentence in wrong.items():
+        status, said = tool(homework, "editions.homework", *arguments)
+        assert status == 1 and sentence in said, said
+        assert len(said.splitlines()) == 1, said
+
+
+def test_grading_on_the_stand_in_is_refused(no_data, monkeypatch):
+    with pytest.raises(SystemExit, match="belong to the real images"):
+        grading.data_folder()
+    monkeypatch.setenv("CIFAR100_STAND_IN", "always")
+    with pytest.raises(SystemExit, match="belong to the real images"):
+        grading.data_folder()
+
+
+def test_lines_that_are_no_answers_are_passed_over():
+    lines = b'7\n[]\n{"exercise": {}}\n{"exercise": "9", "answer": 1}\n\xff\n'
+    lines += b"[" * 10_000 + b'\n{"exercise": "1", "answer": 3}\n{"remark": "=cmd"}'
+    assert read(lines, {"1": {}}) == ({"1": {"answer": 3}}, "ended before its end")
 
 
 def test_nothing_that_is_handed_out_has_an_answer(homework):
-    student = homework / "_homework" / "01-small" / "student"
-    assert not (student / "helpers" / "answers.json").exists()
-    for path in (p for p in student.rglob("*") if p.is_file()):
-        assert b"quince" not in path.read_bytes(), path
+    student = homework / "_homework" / NAME / "student"
+    stored = json.loads((student / "helpers" / "answers.json").read_text("utf-8"))
+    assert {a["hash"] for a in stored[NAME].values()} == {None}
+    files = [path for path in student.rglob("*") if path.is_file()]
+    assert files
+    for path in files:
+        content = path.read_bytes()
+        assert b"quince" not in content and b"hidden_5" not in content, path
+
+
+def test_the_hand_out_is_complete(homework):
+    student = homework / "_homework" / NAME / "student"
+    for name in ("README.md", "requirements.txt", "images/card.png", "helpers"):
+        assert (student / name).exists(), name
+    notebook = nbformat.read(student / f"{NAME}.ipynb", as_version=4)
+    text = "\n".join(cell.source for cell in notebook.cells)
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert links == ["images/card.png"], "the site of this lecture has no address"
+    assert "- Exercise 4: 2" in (student / "README.md").read_text("utf-8")
+
+
+def test_links_of_the_hand_out_lead_to_the_site(tmp_path, monkeypatch):
+    monkeypatch.setattr("tools.editions.homework.make.ROOT", tmp_path)
+    site = "website:\n  site-url: https://example.org/course/\n"
+    (tmp_path / "_quarto.yml").write_text(site, encoding="utf-8")
+    changed = {
+        "[a](02-model.ipynb#b)": "[a](https://example.org/course/notebooks/02-model.html#b)",
+        "[a](../pages/play.qmd)": "[a](https://example.org/course/pages/play.html)",
+        "![a](../images/x.svg)": "![a](images/x.svg)",
+        "[a](https://keras.io)": "[a](https://keras.io)",
+    }
+    for link, expected in changed.items():
+        assert LINK.sub(lead_somewhere, link) == expected

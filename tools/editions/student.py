@@ -8,7 +8,8 @@ import sys
 import nbformat
 import yaml
 
-from helpers import hashed
+from helpers.exercises import stored_answer
+from tools.common.exercises import read_exercises, tags
 from tools.common.paths import ROOT
 from tools.editions.colab import with_cell
 
@@ -23,28 +24,15 @@ TEACHING = ("teaching.qmd", "adapt.qmd", "homework.qmd", "recording.qmd")
 # What works in the whole only.
 TOOLS = ("editions", "checks", "stale.py", "constants.txt")
 COMMANDS = ("help", "site", "view", "lab", "data", "record", "clean")
-TRUTH = re.compile(r"^truth_(\d+) = ", re.M)
-HASHED = """\
-#| echo: false
-from helpers import hashed
-
-truth_{number} = hashed("{name}", {number})"""
 
 
 def without_answers(notebook, name):
-    """Return a notebook without solutions, and with hashes in place of its truths."""
-    cells = [c for c in notebook.cells if "solution" not in c.metadata.get("tags", [])]
-    for cell in cells:
-        truth = TRUTH.search(cell.source) if cell.cell_type == "code" else None
-        if truth:
-            try:
-                hashed(name, truth[1])
-            except (KeyError, OSError):
-                known = f"helpers/answers.json has no answer {truth[1]} of {name}"
-                raise SystemExit(f"Not made: {known}: run make notebooks.") from None
-            cell.source = HASHED.format(name=name, number=truth[1])
-            cell.outputs = []
-    notebook.cells = cells
+    """Return a notebook without solutions, if the answers to it are stored."""
+    for exercise in read_exercises(notebook, name).values():
+        if stored_answer(exercise.name) is None:
+            known = f"helpers/answers.json has no answer to {exercise.name}"
+            raise SystemExit(f"Not made: {known}: run make notebooks.")
+    notebook.cells = [cell for cell in notebook.cells if "solution" not in tags(cell)]
     return notebook
 
 

@@ -1,38 +1,50 @@
 """Execute one notebook in place, in a fresh kernel, on the real data.
 
-The file is replaced only when every cell has run. Afterwards the time and the peak of
-the kernel's resident memory, as the operating system accounts for it, are printed and
-put into runs/notebooks.csv.
+The file is replaced only when every cell has run, together with helpers/answers.json,
+which has a hash of the answer to each exercise; the answer itself is kept beside its
+solution, in the metadata of that cell. Afterwards the time and the peak of the kernel's
+resident memory, as the operating system accounts for it, are printed and put into
+runs/notebooks.csv.
 """
 
+import ast
 import asyncio
 import json
 import os
 import re
-import secrets
-import shutil
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 import nbformat
-import numpy as np
 import pandas as pd
 from jupyter_client.kernelspec import NoSuchKernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 
-from helpers.exercises import digest
 from helpers.export import NOTEBOOKS
 from helpers.runs import RUNS
 from tools.common.environment import isolated, list_fonts
-from tools.common.files import write_whole
+from tools.common.exercises import (
+    COLLAPSED,
+    SOLUTION,
+    read_exercises,
+    stored,
+    uses_data,
+)
+from tools.common.files import write_together
 from tools.common.provenance import machine, peak_bytes
 
 TIMES = RUNS / "notebooks.csv"
 FIGURE = re.compile(r"^#\| *label: *(fig-\S+)", re.M)
-CHECK = re.compile(r"check\(answer_(\d+), truth_\1(?:, tolerance=([\d.]+))?\)")
+# What an editor or a machine adds to a cell besides would differ from one to the next.
+KEPT = {"tags", "jupyter"}
+# The value of a variable as JSON, without a trace in the notebook.
+VALUE = (
+    '__import__("json").dumps('
+    '__import__("helpers.exercises", fromlist=["plain"]).plain({}))'
+)
 
 
 class NoPictureError(Exception):
@@ -69,6 +81,11 @@ def execute(path):
     os.environ["CIFAR100_STAND_IN"] = "never"
     notebook = nbformat.v4.upgrade(nbformat.read(path, as_version=4))
     metadata = notebook.metadata.copy()
+    try:
+        exercises = read_exercises(notebook, path.stem)
+    except ValueError as error:
+        raise SystemExit(f"{path} is left as it was: {error}") from None
+    answers = {}
     at = "before its first cell"
 
     def remember(cell, cell_index):
@@ -76,6 +93,18 @@ def execute(path):
         number = sum(c.cell_type == "code" for c in notebook.cells[: cell_index + 1])
         lines = [x for x in cell.source.splitlines() if not x.startswith("#|")]
         at = f"in code cell {number} ({lines[0] if lines else ''})"
+
+    asked = {}  # by the position of a cell, the variable to look at after it
+    for number, exercise in exercises.items():
+        asked[exercise.solved] = f"answer_{number}"
+        if exercise.hidden is not None:
+            asked[exercise.hidden] = f"hidden_{number}"
+
+    async def look(cell, cell_index, execute_reply):
+        """Keep an answer as soon as the solution has run: later cells may change it."""
+        ran_well = execute_reply and execute_reply["content"]["status"] == "ok"
+        if cell_index in asked and ran_well:
+            answers[cell_index] = await value(client, asked[cell_index])
 
     kernel = metadata.get("kernelspec", {}).get("name", "python3")
     options = ["--IPKernelApp.log_level=40"] if kernel == "python3" else []
@@ -88,39 +117,26 @@ def execute(path):
         extra_arguments=options,  # errors, no hints
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_execute=remember,
+        on_cell_executed=look,
         shutdown_kernel="immediate",
     )
-    tolerances = dict(CHECK.findall("\n".join(c.source for c in notebook.cells)))
-    truths = ", ".join(f'"{n}": np.asarray(truth_{n}).tolist()' for n in tolerances)
-    last = f"import json\nimport numpy as np\n\nprint(json.dumps({{{truths}}}))"
-    if truths:
-        notebook.cells.append(nbformat.v4.new_code_cell(last))
-    # A name of its own: no file that a user has beside it may be overwritten.
-    target = path.resolve()  # a link stays a link
-    new = target.with_name(f".{path.name}.{os.getpid()}.new")
     start = time.perf_counter()
     try:
         client.execute()
         check_figures(notebook.cells)
         seconds = time.perf_counter() - start
-        if truths:
-            truths = json.loads(notebook.cells.pop().outputs[0].text)
+        forget_and_keep(notebook, answers)
+        hashes = with_answers(path, notebook, exercises)
         # What editors and machines add would differ from one to the next.
         language = metadata.get("language_info", {}).get("name", "python")
         kept = {"language_info": {"name": language}}
         python = {"name": "python3", "display_name": "Python 3", "language": "python"}
         notebook.metadata = {"kernelspec": metadata.get("kernelspec", python), **kept}
         notebook.cells = [cell for cell in notebook.cells if cell.source.strip()]
-        for cell in notebook.cells:
-            for name in {*cell.metadata} - {"tags", "jupyter"}:
-                del cell.metadata[name]
-        nbformat.write(notebook, new)
-        shutil.copymode(target, new)
-        os.replace(new, target)
+        write_together({path: nbformat.writes(notebook) + "\n", **hashes})
     except NoSuchKernel:
         return print(f"{path} is left as it was: there is no Jupyter kernel {kernel}.")
     except BaseException as error:
-        new.unlink(missing_ok=True)
         # nbclient answers Ctrl-C by ending the kernel, over which it then stumbles.
         stumbled = hasattr(client, "_async_cleanup_kernel_future")
         if isinstance(error, CellExecutionError):
@@ -129,7 +145,7 @@ def execute(path):
             reason = f"interrupted {at}."
         elif isinstance(error, DeadKernelError):
             reason = f"its kernel died {at}, most often for want of memory."
-        elif isinstance(error, NoPictureError):
+        elif isinstance(error, NoPictureError | ValueError):
             reason = str(error)
         elif isinstance(error, OSError):
             reason = f"{error}; mend that, and run it again."
@@ -138,8 +154,6 @@ def execute(path):
         raise SystemExit(f"{path} is left as it was: {reason}") from None
     gigabytes = (peak_bytes(children=True) or float("nan")) / 1e9
     print(f"{path}: {seconds:.0f} s, at most {gigabytes:.2f} GB of memory")
-    if truths:
-        keep(path.resolve(), truths, tolerances)
     if path.resolve().parent == NOTEBOOKS:
         table = pd.read_csv(TIMES, index_col="notebook")
         columns = round(seconds), round(gigabytes, 2), machine()["processor"]
@@ -148,23 +162,51 @@ def execute(path):
         table.sort_index().astype({"seconds": int}).to_csv(TIMES, lineterminator="\n")
 
 
-def keep(path, truths, tolerances):
-    """Write the hashes of the right answers, for the editions that do not have them."""
-    name, answers = path.stem, path.parents[1] / "helpers" / "answers.json"
-    kept = json.loads(answers.read_text("utf-8")) if answers.exists() else {}
-    kept.setdefault("salt", secrets.token_hex(8))
-    kept[name] = {}
-    for number, truth in truths.items():
-        salt = f"{kept['salt']} {name} {number}"
-        truth = np.array(truth)
-        step = None if truth.dtype.kind == "U" else float(tolerances[number] or 0) / 10
-        hashes = []
-        for i, part in enumerate(truth.flat):
-            around = np.rint(part / step) + np.arange(-10, 11) if step else [part]
-            values = around * step if step else around
-            hashes.append(" ".join(digest(x, step, f"{salt} {i}") for x in values))
-        kept[name][number] = [salt, truth.shape, step, hashes]
-    write_whole(answers, json.dumps(kept, indent=1, sort_keys=True) + "\n")
+async def value(client, variable):
+    """Return the value of a variable in the kernel of a notebook, as plain data."""
+    asked = {"value": VALUE.format(variable)}
+    client.kc.execute("", silent=True, user_expressions=asked)
+    reply = await client.kc.get_shell_msg(timeout=60)
+    found = reply["content"]["user_expressions"]["value"]
+    if found["status"] != "ok":
+        raise ValueError(f"{variable} cannot be an answer: {found['evalue']}.")
+    return json.loads(ast.literal_eval(found["data"]["text/plain"]))
+
+
+def forget_and_keep(notebook, answers):
+    """Remove the metadata that editors add; fold the solutions, and add the answers."""
+    for position, cell in enumerate(notebook.cells):
+        for name in {*cell.metadata} - KEPT:
+            del cell.metadata[name]
+        if cell.cell_type == "markdown" and cell.source == SOLUTION:
+            cell.metadata[COLLAPSED] = True
+        if position in answers:
+            cell.metadata["answer"] = answers[position]
+
+
+def with_answers(path, notebook, exercises):
+    """Return helpers/answers.json with the answers of a notebook, as path and text."""
+    file = path.resolve().parents[1] / "helpers" / "answers.json"
+    known = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    before = dict(known)
+    for name in before:
+        if not path.with_name(f"{name}.ipynb").exists():
+            del known[name]  # a notebook that was left out
+    old = known.pop(path.stem, {})
+    data = uses_data(notebook)
+    answers = {
+        number: stored(
+            notebook.cells[exercise.solved].metadata["answer"],
+            exercise.tolerance,
+            old=old.get(number),
+            data=data,
+        )
+        for number, exercise in exercises.items()
+    }
+    if answers:
+        known[path.stem] = answers
+    text = json.dumps(known, indent=1, sort_keys=True) + "\n"
+    return {} if known == before else {file: text}
 
 
 if __name__ == "__main__":

@@ -1,0 +1,205 @@
+"""Grade submissions side by side, and keep a row for each as soon as it is known."""
+
+import concurrent.futures
+import hashlib
+import json
+import os
+import re
+import signal
+from pathlib import Path
+
+import filelock
+import pandas as pd
+
+from helpers import data
+from tools.common.exercises import agrees
+from tools.common.files import write_whole
+from tools.editions.homework.make import HOMEWORK, fingerprint
+from tools.editions.homework.sandbox import Sandbox
+
+STUDENT = r"\d{4,}"  # what in the name of a file is the number of a student
+
+
+def grade(name, submissions, limits, jobs=None, student=STUDENT, protected=True):
+    """Grade the submissions of one part that have no row yet.
+
+    Parameters
+    ----------
+    name : str
+        The part, such as "01-data", of which the homework was made.
+    submissions : list of pathlib.Path
+        Notebooks; those that have a row already, unchanged, are not graded again.
+    limits : Limits
+        What one submission may take.
+    jobs : int, optional
+        How many are graded side by side; by default, as many as there are cores.
+    student : str
+        A regular expression; what it finds first in the name of a file is the student.
+    protected : bool
+        Whether submissions are shut off from this machine.
+    """
+    folder = HOMEWORK / name
+    try:
+        key = json.loads((folder / "answers.json").read_text(encoding="utf-8"))
+    except OSError:
+        raise SystemExit(
+            f"Not graded: {folder}/answers.json is missing: make the homework first."
+        ) from None
+    missing = [str(path) for path in submissions if not path.is_file()]
+    if missing:
+        raise SystemExit(f"Not graded: {missing[0]} is no file; name the submissions.")
+    labels = [label(path) for path in submissions]
+    twice = sorted({text for text in labels if labels.count(text) > 1})
+    if twice:
+        raise SystemExit(
+            f"Not graded: two submissions are named {twice[0]}: rename one."
+        )
+    shown = [data_folder()] if key["data"] else []
+    try:
+        lock = filelock.FileLock(folder / "grades.lock", timeout=0)
+        with (
+            lock,
+            Sandbox(folder / "student", plan(key), limits, shown, protected) as sandbox,
+        ):
+            refused = sandbox.refused()
+            if refused:
+                raise SystemExit(
+                    f"Not graded: submissions cannot be shut off here ({refused}). Use"
+                    " Linux where `unshare` works, or --unprotected for submissions"
+                    " that you trust as you trust your own programs."
+                )
+            grades = Grades(folder, key, student)
+            left = [path for path in submissions if not grades.has(path)]
+            print(f"{len(submissions) - len(left)} of {len(submissions)} have a row.")
+            grade_all(left, sandbox, grades, jobs or os.cpu_count())
+    except filelock.Timeout:
+        raise SystemExit(f"Not graded: {name} is being graded already.") from None
+    print(f"The rows are in {grades.path}, the best of each student in gradebook.csv.")
+
+
+def data_folder():
+    """Return the folder of CIFAR-100; on the stand-in, right answers would be wrong."""
+    if data.load_data is not data.load_cifar100:
+        return Path(data.CACHE)
+    try:
+        return data.data_folder(download=False)
+    except data.DataError as error:
+        raise SystemExit(
+            f"Not graded: the answers belong to the real images. {error}"
+        ) from None
+
+
+def plan(key):
+    """Return what a sandbox has to know of the exercises: no answers."""
+    wanted = ("name", "expression", "hidden")
+    return {
+        number: {part: exercise[part] for part in wanted}
+        for number, exercise in key["exercises"].items()
+    }
+
+
+def points(said, exercise):
+    """Return the points that the answer to one exercise deserves."""
+    answer = said.get("answer")
+    tolerance = exercise["tolerance"]
+    if answer is None or not agrees(answer, exercise["answer"], tolerance):
+        return 0.0
+    if exercise["hidden"] is not None:
+        hidden = said.get("hidden")
+        if hidden is None or not agrees(hidden, exercise["hidden_answer"], tolerance):
+            return 0.0
+    return exercise["points"]
+
+
+class Grades:
+    """The table of grades of one part, a row for each submission."""
+
+    def __init__(self, folder, key, student):
+        self.path, self.key = folder / "grades.csv", key
+        self.student = re.compile(student)
+        self.rows = {}
+        if self.path.exists():
+            table = pd.read_csv(self.path, dtype=str, keep_default_na=False)
+            for row in table.to_dict("records"):
+                self.rows[row["submission"]] = row
+
+    def has(self, path):
+        """Return whether this very submission was graded by these very answers."""
+        row = self.rows.get(label(path), {})
+        known = row.get("sha256"), row.get("answers")
+        return known == (sha256(path), fingerprint(self.key))
+
+    def add(self, path, result):
+        """Add a row, and write the tables as wholes; return the points."""
+        found = self.student.search(path.stem) or self.student.search(path.parent.name)
+        exercises = self.key["exercises"].items()
+        each = {
+            number: points(result.said.get(number, {}), exercise)
+            for number, exercise in exercises
+        }
+        row = {
+            "submission": label(path),
+            "student": found[0] if found else path.stem,
+            "points": f"{sum(each.values()):g}",
+            "of": f"{sum(exercise['points'] for _, exercise in exercises):g}",
+            **{f"exercise {number}": f"{value:g}" for number, value in each.items()},
+            "remark": result.remark,
+            "seconds": f"{result.seconds:.0f}",
+            "gigabytes": f"{result.gigabytes:.2f}",
+            "sha256": sha256(path),
+            "answers": fingerprint(self.key),
+        }
+        self.rows[label(path)] = row
+        table = pd.DataFrame(self.rows.values()).fillna("")
+        write_whole(self.path, table.to_csv(index=False, lineterminator="\n"))
+        best = table.assign(number=table["points"].astype(float))
+        best = best.sort_values(["student", "number"]).groupby("student").last()
+        book = best[["points", "of", "submission"]].to_csv(lineterminator="\n")
+        write_whole(self.path.with_name("gradebook.csv"), book)
+        return row
+
+
+def label(path):
+    """Return the name of a submission with that of its folder.
+
+    Learning management systems often give each student a folder.
+    """
+    path = path.resolve()
+    return f"{path.parent.name}/{path.name}"
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+
+
+def grade_all(submissions, sandbox, grades, jobs):
+    """Grade submissions side by side; Ctrl-C ends those that run and keeps the rest."""
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupted)
+    done = 0
+    executor = concurrent.futures.ThreadPoolExecutor(jobs)
+    try:
+        running = {executor.submit(sandbox.run, path): path for path in submissions}
+        for future in concurrent.futures.as_completed(running):
+            path = running[future]
+            done += 1
+            said = f"{done} of {len(submissions)}: {label(path)}"
+            try:
+                row = grades.add(path, future.result())
+            except Exception as error:  # the others are graded all the same
+                print(f"{said}, not graded: {error}", flush=True)
+                continue
+            score = f"{row['points']} of {row['of']} points"
+            print(", ".join(filter(None, [said, score, row["remark"]])), flush=True)
+    except KeyboardInterrupt:
+        raise SystemExit(
+            f"Stopped after {done} of {len(submissions)}: what is graded is kept; the"
+            " same command goes on."
+        ) from None
+    finally:
+        sandbox.stop.set()
+        executor.shutdown(cancel_futures=True)
+        signal.signal(signal.SIGTERM, before)
