@@ -1,7 +1,7 @@
 """Make _student/: the lecture without its solutions and answers, and its pages.
 
-What is for teachers alone is marked where it stands: cells by the
-tag `solution`, paragraphs by Quarto's `.content-hidden when-profile="student"`, notes for the speaker by
+What is for teachers alone is marked where it stands: cells by the tag `solution`,
+paragraphs by Quarto's `content-hidden when-profile="student"`, notes for the speaker by
 `.notes`, pages by the list in _quarto-student.yml.
 """
 
