@@ -202,3 +202,24 @@ def test_every_slide_fits_and_can_be_read_from_the_last_row(size, open_page):
     for number in range(page.locator(".slides > section").count()):
         page.wrong += page.evaluate(FAULTS, number)
     assert page.wrong == []
+
+
+@pytest.mark.skipif(not QUARTO, reason="made without Quarto: no slide is numbered")
+def test_slides_have_numbers_of_their_own_and_are_accessible(open_page):
+    page = open_page("slides/index.html", "light", 1280, 720)
+    page.wait_for_function("window.Reveal && Reveal.isReady()")
+    slides = page.locator(".slides > section")
+    numbers = []
+    for number in range(slides.count()):
+        page.evaluate("number => Reveal.slide(number)", number)
+        numbers.append(page.locator(".slide-number").inner_text())
+        behind = "more" in slides.nth(number).get_attribute("class").split()
+        assert numbers[-1].startswith("Backup") == behind
+    assert len({*numbers}) == len(numbers) > 20
+    for number in (0, 1, len(numbers) - 1):
+        page.evaluate("number => Reveal.slide(number)", number)
+        options = WHOLE | {"preload": False}  # axe looks for the fonts in a wrong place
+        for rule in Axe().run(page, options=options).response["violations"]:
+            nodes = [node["html"][:150] for node in rule["nodes"]]
+            page.wrong += [f"{number}, {rule['id']}: {html}" for html in nodes]
+    assert page.wrong == []

@@ -19,7 +19,6 @@ from smalldocs.config import BuildError, ConfigError
 from smalldocs.site import build
 
 from tools.common.markdown import without_divs
-from tools.common.paths import ROOT
 
 # Each is the end of a warning: the beginning names the file.
 FOR_QUARTO_ALONE = (
@@ -64,15 +63,20 @@ def folded(slide):
     return shown
 
 
-def expand(text, here, *rest):
-    """Return a page with its embeds and shortcodes replaced by what they stand for."""
-    if here.parts[-2:] == ("slides", "index.qmd"):
+def expand(text, here, root, *rest):
+    """Return a page with its embeds and shortcodes replaced by what they stand for.
+
+    smalldocs calls this for every page that has a shortcode.
+    """
+    if here == root / "slides" / "index.qmd":
         slides = re.split(r"^(?=## )", without_divs(text, ".notes"), flags=re.M)
         text = "".join(folded(slide) for slide in slides)
-    text = EMBED.sub(
-        lambda m: embedded(ROOT / m[1].lstrip("/"), m[2], bool(m[3])), text
-    )
-    return plain_expand(text, here, *rest)
+
+    def cell(embed):
+        path, name, echo = embed.groups()
+        return embedded(root / path.lstrip("/"), name, bool(echo))
+
+    return plain_expand(EMBED.sub(cell, text), here, root, *rest)
 
 
 def main(root):
