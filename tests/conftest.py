@@ -14,6 +14,11 @@ for name in ("NO_PROXY", "no_proxy"):
     os.environ[name] = f"127.0.0.1,localhost,{os.environ.get(name, '')}"
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb"))
+# The pages that are tested, and what they were made of: those of the student edition
+# with LECTURE_SITE=_student/_site.
+SITE = ROOT / os.environ.get("LECTURE_SITE", "_site")
+LECTURE = SITE.parent
+QUARTO_REQUIRED = os.environ.get("QUARTO") == "required"
 
 
 @pytest.fixture(scope="session")
@@ -98,17 +103,31 @@ def save_notebook(path, *cells):
     nbformat.write(nbformat.v4.new_notebook(cells=made, metadata=metadata), path)
 
 
+def skip_or_fail(reason):
+    """Skip a module for want of something, or fail where it was asked for.
+
+    The workflows name the pages that they publish (LECTURE_SITE), and demand that
+    Quarto made them (QUARTO=required): then nothing may be passed over.
+    """
+    if "LECTURE_SITE" in os.environ or QUARTO_REQUIRED:
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason, allow_module_level=True)
+
+
 def rendered_pages():
     """Return whether Quarto made the site, and its pages; without it, skip the module.
 
     Quarto makes a deck of the slides, which is no page; smalldocs makes a page.
     """
-    index = ROOT / "_site" / "index.html"
+    index = SITE / "index.html"
     if not index.exists():
-        reason = "there are no pages to test: run make site first"
-        pytest.skip(reason, allow_module_level=True)
+        skip_or_fail(f"there are no pages to test in {SITE}: run make site first")
     quarto = 'name="generator" content="quarto' in index.read_text(encoding="utf-8")
-    sources = [ROOT / "index.qmd", *NOTEBOOKS, *sorted(ROOT.glob("pages/*.qmd"))]
-    sources += [] if quarto else [ROOT / "slides" / "index.qmd"]
-    site = index.parent
-    return quarto, [site / p.relative_to(ROOT).with_suffix(".html") for p in sources]
+    if QUARTO_REQUIRED and not quarto:
+        skip_or_fail(f"QUARTO=required, and the pages in {SITE} were made without it")
+    sources = [LECTURE / "index.qmd", *sorted(LECTURE.glob("notebooks/*.ipynb"))]
+    sources += sorted(LECTURE.glob("pages/*.qmd"))
+    if not quarto:
+        sources.append(LECTURE / "slides" / "index.qmd")
+    names = [source.relative_to(LECTURE).with_suffix(".html") for source in sources]
+    return quarto, [SITE / name for name in names]

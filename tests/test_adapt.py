@@ -41,7 +41,7 @@ def test_digits_take_the_place_of_cifar_100(clone):
     commands = [["-m", "tools.recording", "baseline", "--epochs", "2"]]
     commands += [["-m", "tools.notebooks.execute", path] for path in paths]
     if importlib.util.find_spec("smalldocs"):
-        commands += [["-m", "tools.pages.fallback", "render", "-q", clone]]
+        commands += [["-m", "tools.pages.fallback", clone]]
     for command in commands:
         environment = os.environ | {"PYTHONPATH": str(clone)}
         status, said = run(*command, cwd=clone, env=environment)

@@ -5,7 +5,7 @@ import shutil
 import threading
 
 import pytest
-from conftest import ROOT, rendered_pages
+from conftest import LECTURE, ROOT, SITE, rendered_pages, skip_or_fail
 
 from tools.pages import render as render_tool
 
@@ -15,17 +15,17 @@ from playwright.sync_api import sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 if CHROMIUM is None:
-    pytest.skip("without Chromium, no page is judged", allow_module_level=True)
+    skip_or_fail("without Chromium, no page is judged")
 
 QUARTO, paths = rendered_pages()
-PAGES = [path.relative_to(ROOT / "_site").as_posix() for path in paths]
+PAGES = [path.relative_to(SITE).as_posix() for path in paths]
 PARTS = [page for page in PAGES if re.match(r"notebooks/\d", page)]
 PLAY = "pages/play.html"
 
 
 @pytest.fixture(scope="module")
 def address():
-    with render_tool.Server() as server:
+    with render_tool.Server(SITE) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server.address
         server.shutdown()
@@ -128,17 +128,26 @@ def test_page_is_whole_accessible_and_by_itself(theme, open_page):
     assert found == {}
 
 
+def open_by_keyboard(page, summaries):
+    """Open the first of the folded texts with the keyboard; return their number."""
+    if summaries.count():
+        content = summaries.first.locator("xpath=following-sibling::*").first
+        assert not content.is_visible()
+        summaries.first.focus()
+        page.keyboard.press("Enter")
+        assert content.is_visible()
+    return summaries.count()
+
+
 def test_hints_and_solutions_open_by_keyboard(open_page):
+    """The student edition has no solutions."""
     page = open_page(PARTS[0])
     for part in PARTS:
         page.go(part)
-        for name in ("Hint", "Solution"):
-            for summary in page.locator("summary", has_text=name).all()[:1]:
-                content = summary.locator("xpath=following-sibling::*").first
-                assert not content.is_visible()
-                summary.focus()
-                page.keyboard.press("Enter")
-                assert content.is_visible()
+        hints = open_by_keyboard(page, page.locator("summary", has_text="Hint"))
+        assert hints, f"{part} has no hint"
+        solutions = open_by_keyboard(page, page.locator("summary", has_text="Solution"))
+        assert bool(solutions) == (LECTURE == ROOT), part
         solved = page.locator("main .cell", has_text="# Solution")
         folded = page.locator("details .cell", has_text="# Solution")
         assert solved.count() == folded.count(), "code and output are folded, too"
@@ -149,14 +158,14 @@ def test_notebook_is_there_to_download_and_its_hosts_follow_from_the_address(ope
     with page.expect_download() as download:
         page.get_by_text("Download the notebook").click()
     name = "notebooks/01-data.ipynb"
-    assert download.value.path().read_bytes() == (ROOT / name).read_bytes()
+    assert download.value.path().read_bytes() == (LECTURE / name).read_bytes()
     source = "https://github.com/some/lecture/blob/main/notebooks/01-data.ipynb"
     page.evaluate(  # with a link to the source, as the renderers write it
         f"""document.querySelectorAll(".toc-action, .notebook-links").forEach(
             element => element.remove());
         document.body.innerHTML += '<a class="toc-action" href="{source}"></a>';"""
     )
-    script = (ROOT / "pages" / "links.html").read_text(encoding="utf-8")
+    script = (LECTURE / "pages" / "links.html").read_text(encoding="utf-8")
     page.evaluate(re.search(r"<script>(.*?)</script>", script, re.S).group(1))
     links = page.locator(".notebook-links a").evaluate_all("x => x.map(a => a.href)")
     assert links[1:] == [
@@ -192,4 +201,25 @@ def test_every_slide_fits_and_can_be_read_from_the_last_row(size, open_page):
     page.evaluate("Reveal.configure({ transition: 'none' })")
     for number in range(page.locator(".slides > section").count()):
         page.wrong += page.evaluate(FAULTS, number)
+    assert page.wrong == []
+
+
+@pytest.mark.skipif(not QUARTO, reason="made without Quarto: no slide is numbered")
+def test_slides_have_numbers_of_their_own_and_are_accessible(open_page):
+    page = open_page("slides/index.html", "light", 1280, 720)
+    page.wait_for_function("window.Reveal && Reveal.isReady()")
+    slides = page.locator(".slides > section")
+    numbers = []
+    for number in range(slides.count()):
+        page.evaluate("number => Reveal.slide(number)", number)
+        numbers.append(page.locator(".slide-number").inner_text())
+        behind = "more" in slides.nth(number).get_attribute("class").split()
+        assert numbers[-1].startswith("Backup") == behind
+    assert len({*numbers}) == len(numbers) > 20
+    for number in (0, 1, len(numbers) - 1):
+        page.evaluate("number => Reveal.slide(number)", number)
+        options = WHOLE | {"preload": False}  # axe looks for the fonts in a wrong place
+        for rule in Axe().run(page, options=options).response["violations"]:
+            nodes = [node["html"][:150] for node in rule["nodes"]]
+            page.wrong += [f"{number}, {rule['id']}: {html}" for html in nodes]
     assert page.wrong == []

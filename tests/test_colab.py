@@ -13,7 +13,8 @@ def test_cell_comes_and_goes_with_the_address_and_leaves_the_rest():
     for path in (path for path in NOTEBOOKS if path.stem != "lecture-in-r"):
         text = nbformat.writes(nbformat.read(path, as_version=4))
         ours = colab.with_cell(nbformat.reads(text, 4), colab.address())
-        assert text == nbformat.writes(ours), "run python -m tools.editions.colab"
+        fitting = text == nbformat.writes(ours)
+        assert fitting, f"{path.name}: run .venv/bin/python -m tools.editions.colab"
         once = colab.with_cell(ours, "https://example.org/some")
         twice = colab.with_cell(once, "https://example.org/x")
         first, second = [c for c in twice.cells if c.cell_type == "code"][:2]

@@ -4,16 +4,16 @@ import re
 
 import pytest
 from bs4 import BeautifulSoup
-from conftest import ROOT, rendered_pages
+from conftest import LECTURE, ROOT, SITE, rendered_pages
 
-SOURCE = (ROOT / "slides" / "index.qmd").read_text(encoding="utf-8")
+SOURCE = (LECTURE / "slides" / "index.qmd").read_text(encoding="utf-8")
 SLIDES = re.split(r"^## ", SOURCE, flags=re.M)[1:]
 EMBED = re.compile(r"^\{\{< embed /notebooks/(\S+)#(\S+?)( echo=true)? >\}\}$", re.M)
 EMBEDS = EMBED.findall(SOURCE)
 
 
 def test_embeds_name_cells_that_have_something_to_show_each_once(notebooks):
-    assert len(EMBEDS) == SOURCE.count("{{<"), "one line an embed"
+    assert EMBEDS and len(EMBEDS) == SOURCE.count("{{<"), "one line an embed"
     assert len({key for _, key, _ in EMBEDS}) == len(EMBEDS), "an id is there once"
     for name, key, echo in EMBEDS:
         [cell] = [c for c in notebooks[name].cells if f"#| label: {key}\n" in c.source]
@@ -25,7 +25,7 @@ def test_embeds_name_cells_that_have_something_to_show_each_once(notebooks):
 def test_site_has_every_slide_with_its_figures():
     if not rendered_pages()[0]:
         pytest.skip("made without Quarto: no slide has its figures compared")
-    folder = ROOT / "_site" / "slides"
+    folder = SITE / "slides"
     html = (folder / "index.html").read_text(encoding="utf-8")
     assert "{{<" not in html
     assert str(ROOT) not in html, "a path of this machine"

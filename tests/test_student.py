@@ -14,6 +14,20 @@ from tools.editions import colab, student
 
 MINE = "https://example.org/teacher/whole"
 THEIRS = "https://example.org/teacher/students"
+LEFT_OUT = "notebooks/transfer.ipynb"
+FOR_TEACHERS = """
+::: {.content-hidden when-profile="student"}
+Only teachers read this.
+
+::: {.callout-note}
+Nor this.
+:::
+
+Nor what follows.
+:::
+
+Everybody reads [about transfer](notebooks/transfer.ipynb).
+"""
 
 
 @pytest.fixture(scope="module", params=["no address", "their own"])
@@ -26,10 +40,15 @@ def edition(request, tmp_path_factory):
     site = re.sub(r"^  (repo|site)-.*\n", "", site, flags=re.M)
     mine = f"  repo-url: {MINE}\n  repo-actions: [source]\n  site-url: {MINE}\n"
     site = site.replace("website:\n", f"website:\n{mine}")
-    if request.param == "their own":
-        site += f"\nstudent:\n  repo-url: {THEIRS}\n  repo-actions: [source]\n"
-        (root / "_student" / ".git").mkdir(parents=True)
     (root / "_quarto.yml").write_text(site, encoding="utf-8")
+    profile = (ROOT / "_quarto-student.yml").read_text("utf-8")
+    profile = profile.replace("  render:\n", f'  render:\n    - "!{LEFT_OUT}"\n')
+    if request.param == "their own":
+        profile += f"website:\n  repo-url: {THEIRS}\n  repo-actions: [source]\n"
+        (root / "_student" / ".git").mkdir(parents=True)
+    (root / "_quarto-student.yml").write_text(profile, encoding="utf-8")
+    front = root / "index.qmd"
+    front.write_text(front.read_text("utf-8") + FOR_TEACHERS, encoding="utf-8")
     shutil.copy(ROOT / "_variables.yml", root)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(student, "ROOT", root)
@@ -63,13 +82,42 @@ def test_nothing_leads_to_the_whole(edition):
     first = (folder / "notebooks" / "01-data.ipynb").read_text("utf-8")
     assert (THEIRS in first) == (kind == "their own")
     listed = re.findall(r"'href': '([^']+)'", str(website["sidebar"]))
-    assert listed and all((folder / href).is_file() for href in listed)
+    assert len(listed) > 10 and all((folder / href).is_file() for href in listed)
+    sections = re.findall(r"'section': '([^']+)'", str(website["sidebar"]))
+    assert sections and "Teaching" not in sections, "a section is empty"
+
+
+def test_what_is_for_teachers_alone_or_left_out_is_not_there(edition):
+    folder, _ = edition
+    for path, text in texts(folder):
+        assert "when-profile" not in text or path.suffix == ".py", path
+        assert not re.search(r"\]\([^)]*transfer\.ipynb", text), path
+    front = (folder / "index.qmd").read_text("utf-8")
+    assert front.endswith("\n\nEverybody reads about transfer.\n")
+    for hidden in ("Only teachers read this", "Nor this", "Nor what follows"):
+        assert hidden not in front
+    assert not (folder / LEFT_OUT).exists()
+    assert (folder / "notebooks" / "large.ipynb").exists()
+
+
+def test_page_that_cannot_be_left_out_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(student, "ROOT", tmp_path)
+    monkeypatch.setattr(student, "STUDENT", tmp_path / "_student")
+    (tmp_path / "_student").mkdir()
+    (tmp_path / "_student" / "kept").touch()
+    profile = 'project:\n  render:\n    - "!pages/gone.qmd"\n'
+    (tmp_path / "_quarto-student.yml").write_text(profile)
+    with pytest.raises(SystemExit, match="leaves out pages/gone"):
+        student.main()
+    assert (tmp_path / "_student" / "kept").exists(), "nothing is removed before"
 
 
 def test_no_solution_and_no_answer_is_in_it(edition):
     folder, _ = edition
-    for path in NOTEBOOKS:
-        cells = nbformat.read(folder / "notebooks" / path.name, as_version=4).cells
+    students = sorted((folder / "notebooks").glob("*.ipynb"))
+    assert len(students) == len(NOTEBOOKS) - 1
+    for path in students:
+        cells = nbformat.read(path, as_version=4).cells
         code = "\n".join(c.source for c in cells if c.cell_type == "code")
         for number, truth in re.findall(r"^truth_(\d+) = (.*)", code, re.M):
             assert truth == f'hashed("{path.stem}", {number})'
@@ -78,6 +126,10 @@ def test_no_solution_and_no_answer_is_in_it(edition):
         assert not any("Right." in str(c.get("outputs")) for c in cells)
     for path, text in texts(folder):
         assert path.suffix == ".py" or ".notes}" not in text, path
+    slides = (folder / "slides" / "index.qmd").read_text("utf-8")
+    assert slides.count("\n## ") == (ROOT / "slides" / "index.qmd").read_text(
+        "utf-8"
+    ).count("\n## "), "a slide went with the notes"
 
 
 def test_what_its_readme_names_is_there(edition):

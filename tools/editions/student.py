@@ -1,5 +1,11 @@
-"""Make _student/: the lecture without its solutions and answers, and its pages."""
+"""Make _student/: the lecture without its solutions and answers, and its pages.
 
+What is for teachers alone is marked where it stands: cells by the tag `solution`,
+paragraphs by Quarto's `content-hidden when-profile="student"`, notes for the speaker by
+`.notes`, pages by the list in _quarto-student.yml.
+"""
+
+import os
 import re
 import shutil
 import subprocess
@@ -7,9 +13,11 @@ import sys
 
 import nbformat
 import yaml
+from nbconvert.preprocessors import TagRemovePreprocessor
 
 from helpers.exercises import stored_answer
-from tools.common.exercises import read_exercises, tags
+from tools.common.exercises import read_exercises
+from tools.common.markdown import without_divs
 from tools.common.paths import ROOT
 from tools.editions.colab import with_cell
 
@@ -19,52 +27,88 @@ FOLDERS = ".devcontainer helpers images notebooks pages runs slides tools".split
 FILES = ".gitattributes .gitignore CITATION.cff LICENSE* Makefile *.yml *.lock".split()
 FILES += ("README.md", "index.qmd", "pyproject.toml")
 JUNK = (".*_cache", ".ipynb_checkpoints", "__pycache__", "*.new", "*.partial")
-# Pages for instructors.
-TEACHING = ("teaching.qmd", "adapt.qmd", "homework.qmd", "recording.qmd")
 # What works in the whole only.
-TOOLS = ("editions", "checks", "stale.py", "constants.txt")
+TOOLS = ("editions", "checks", "stale.py")
 COMMANDS = ("help", "site", "view", "lab", "data", "record", "clean")
+FOR_TEACHERS = ('.content-hidden when-profile="student"', ".notes")
+ADDRESSES = ("repo-url", "repo-actions", "repo-branch", "repo-subdir", "site-url")
 
 
-def without_answers(notebook, name):
-    """Return a notebook without solutions, if the answers to it are stored."""
+def without_solutions(notebook, name):
+    """Return a notebook without the cells tagged `solution`.
+
+    The answers to its exercises must be stored, or no reader could check his own.
+    """
     for exercise in read_exercises(notebook, name).values():
         if stored_answer(exercise.name) is None:
             known = f"helpers/answers.json has no answer to {exercise.name}"
             raise SystemExit(f"Not made: {known}: run make notebooks.")
-    notebook.cells = [cell for cell in notebook.cells if "solution" not in tags(cell)]
-    return notebook
+    remover = TagRemovePreprocessor(remove_cell_tags={"solution"})
+    return remover.preprocess(notebook, {})[0]
 
 
-def without_teaching(text):
-    """Return a text without notes for the speaker and links to the pages left out."""
-    pages = "|".join(map(re.escape, TEACHING))
-    text = re.sub(r"^::: \{\.notes\}\n.*?^:::$\n", "", text, flags=re.M | re.S)
-    text = re.sub(rf" *- href: pages/({pages})\n.*\n", "", text)
-    text = re.sub(r" *- section: .*\n *contents:\n(?= *- section)", "", text)
-    text = re.sub(rf"\nand a page on \[[^]]*\]\(pages/({pages})\)", "", text)
-    return re.sub(rf"\[([^]]*)\]\([^)\s]*({pages})[^)]*\)", r"\1", text)
+def read_profile():
+    """Return _quarto-student.yml, and the pages and notebooks that it leaves out."""
+    text = (ROOT / "_quarto-student.yml").read_text(encoding="utf-8")
+    profile = yaml.safe_load(text)
+    listed = profile["project"]["render"]
+    left_out = [name.removeprefix("!") for name in listed if name.startswith("!")]
+    for name in left_out:
+        if not (ROOT / name).exists():
+            raise SystemExit(
+                f"Not made: _quarto-student.yml leaves out {name}, which is not there:"
+                " mend its name, or remove its line."
+            )
+    return profile, left_out
 
 
-def with_addresses(text, addresses):
-    """Return _quarto.yml with the students' addresses in place of all others."""
-    text = re.sub(r"^student:\n( +.*\n)*", "", text, flags=re.M)
-    text = re.sub(r"^ *#.*\n| +(repo|site)-(url|actions):.*\n", "", text, flags=re.M)
-    lines = "".join(f"  {key}: {value}\n" for key, value in addresses.items())
-    return text.replace("website:\n", f"website:\n{lines}")
+def configuration(whole, profile, left_out):
+    """Return the students' _quarto.yml: without our addresses and what is left out."""
+    website = whole["website"]
+    for key in ADDRESSES:
+        website.pop(key, None)
+    website.update(profile.get("website") or {})
+    sidebar = website["sidebar"]
+    sidebar["contents"] = without_entries(sidebar["contents"], left_out)
+    return whole
 
 
-def change(paths, function, *arguments):
-    """Replace text files by what a function makes of their content."""
-    for path in paths:
-        text = function(path.read_text(encoding="utf-8"), *arguments)
-        path.write_text(text, encoding="utf-8")
+def without_entries(entries, left_out):
+    """Return entries of the sidebar without those left out and empty sections."""
+    kept = []
+    for entry in entries:
+        if isinstance(entry, str):
+            entry = {"href": entry}
+        if "contents" in entry:
+            contents = without_entries(entry["contents"], left_out)
+            if contents:
+                kept.append({**entry, "contents": contents})
+        elif entry.get("href") not in left_out:
+            kept.append(entry)
+    return kept
+
+
+def for_students(text, left_out):
+    """Return a text without what is for teachers; links to nowhere become words."""
+    for mark in FOR_TEACHERS:
+        text = without_divs(text, mark)
+    for name in left_out:
+        file = re.escape(os.path.basename(name))
+        text = re.sub(rf"\[([^]]*)\]\((?:[^)\s]*/)?{file}(?:#[^)]*)?\)", r"\1", text)
+    return text
 
 
 def readme(text):
     """Return the README with a section of its own on how to start."""
+    before, _, rest = text.partition("## Start\n")
+    _, _, licences = rest.partition("## Licences")
+    if not licences:
+        raise SystemExit(
+            "Not made: README.md has no sections `Start` and `Licences`, between which"
+            " the students' own text stands: give them these names again."
+        )
     start = (ROOT / "tools" / "editions" / "student.md").read_text(encoding="utf-8")
-    return re.sub(r"## Start\n.*(?=## Licences)", lambda _: start, text, flags=re.S)
+    return f"{before}{start}## Licences{licences}"
 
 
 def makefile(text):
@@ -77,29 +121,52 @@ def makefile(text):
     return re.sub(r"^([a-z]+): .*\n(?:\t.*\n)+\n", kept, text, flags=re.M)
 
 
-def main():
-    notebooks = [
-        (path, without_answers(nbformat.read(path, as_version=4), path.stem))
-        for path in ROOT.glob("notebooks/*.ipynb")
-    ]
+def copy_files(left_out):
+    """Copy what students get into _student/, which may be a repository by now."""
     for old in STUDENT.glob("*"):
-        if old.name != ".git":  # it may be a repository by now
+        if old.name != ".git":
             shutil.rmtree(old) if old.is_dir() else old.unlink()
+    ignored = shutil.ignore_patterns(*JUNK, *TOOLS)
     for folder in FOLDERS:
-        left_out = shutil.ignore_patterns(*JUNK, *TEACHING, *TOOLS)
-        shutil.copytree(ROOT / folder, STUDENT / folder, ignore=left_out)
-    for path in (path for pattern in FILES for path in ROOT.glob(pattern)):
-        shutil.copy(path, STUDENT / path.relative_to(ROOT))
-    settings = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
-    addresses = settings.get("student") or {}
-    for path, notebook in notebooks:
-        notebook = with_cell(notebook, addresses.get("repo-url"))
-        nbformat.write(notebook, STUDENT / path.relative_to(ROOT))
-    change([STUDENT / "_quarto.yml"], with_addresses, addresses)
-    change([STUDENT / "_quarto.yml"], without_teaching)
-    change([*STUDENT.rglob("*.qmd"), *STUDENT.rglob("*.ipynb")], without_teaching)
-    change([STUDENT / "README.md"], readme)
-    change([STUDENT / "Makefile"], makefile)
+        shutil.copytree(ROOT / folder, STUDENT / folder, ignore=ignored)
+    for pattern in FILES:
+        for path in ROOT.glob(pattern):
+            shutil.copy(path, STUDENT / path.relative_to(ROOT))
+    for name in ("_quarto-student.yml", *left_out):
+        (STUDENT / name).unlink()
+
+
+def change(path, function, *arguments):
+    """Replace a text file by what a function makes of its content."""
+    text = function(path.read_text(encoding="utf-8"), *arguments)
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def main():
+    profile, left_out = read_profile()
+    whole = yaml.safe_load((ROOT / "_quarto.yml").read_text(encoding="utf-8"))
+    site = configuration(whole, profile, left_out)
+    address = site["website"].get("repo-url")
+    notebooks = {}
+    for path in sorted(ROOT.glob("notebooks/*.ipynb")):
+        name = path.relative_to(ROOT)
+        if name.as_posix() not in left_out:
+            whole_notebook = nbformat.read(path, as_version=4)
+            notebook = without_solutions(whole_notebook, path.stem)
+            for cell in notebook.cells:
+                if cell.cell_type == "markdown":
+                    cell.source = for_students(cell.source, left_out)
+            notebooks[name] = with_cell(notebook, address)
+    copy_files(left_out)  # nothing is removed before all could be read
+    for name, notebook in notebooks.items():
+        nbformat.write(notebook, STUDENT / name)
+    for path in STUDENT.rglob("*.qmd"):
+        change(path, for_students, left_out)
+    change(STUDENT / "README.md", readme)
+    change(STUDENT / "README.md", for_students, left_out)
+    change(STUDENT / "Makefile", makefile)
+    written = yaml.safe_dump(site, sort_keys=False, allow_unicode=True)
+    (STUDENT / "_quarto.yml").write_text(written, encoding="utf-8", newline="\n")
     done = subprocess.run([sys.executable, "-m", "tools.pages.render"], cwd=STUDENT)
     raise SystemExit(done.returncode)
 

@@ -9,7 +9,6 @@ import functools
 import importlib.util
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -104,15 +103,6 @@ def variables():
     return "\n".join(lines) + "\n"
 
 
-def finish_smalldocs():
-    """Do what _quarto.yml asks for and smalldocs passes over."""
-    for path in ROOT.glob("notebooks/*.ipynb"):  # resources
-        shutil.copy(path, ROOT / "_site" / "notebooks")
-    for path in ROOT.glob("_site/site_libs/themes/*.css"):  # no fonts from elsewhere
-        text = path.read_text(encoding="utf-8")
-        path.write_text(re.sub(r"@import url\([^)]*\);", "", text), encoding="utf-8")
-
-
 def write_variables():
     """Write _variables.yml, which git holds."""
     write_whole(ROOT / "_variables.yml", variables())
@@ -122,6 +112,7 @@ def main(what="index.qmd"):
     page = ROOT / "_site" / Path(what).with_suffix(".html")
     write_variables()
     program = quarto()
+    missing = None  # what a person should know, in one line
     if program is None:
         for broken in installed():
             print(f"{broken} does not start, so it is not used: mend or remove it.")
@@ -135,12 +126,10 @@ def main(what="index.qmd"):
             " could not be installed: install it from quarto.org."
         )
     elif importlib.util.find_spec("smalldocs"):
-        print(
-            "Quarto is not at hand and could not be installed: using smalldocs, which"
-            " renders all pages, and makes one of the slides, to read and not to show."
+        missing = (
+            "The slides are one page to read: for a deck, install Quarto (quarto.org)."
         )
-        deck = Path(__file__).with_name("fallback.py")
-        command = [sys.executable, str(deck), "render", "-q", str(ROOT)]
+        command = [sys.executable, "-m", "tools.pages.fallback", str(ROOT)]
     else:
         print(
             "The site was not rendered: Quarto is not on the PATH, and its stand-in"
@@ -153,17 +142,14 @@ def main(what="index.qmd"):
     settings = {
         **os.environ,
         "QUARTO_PYTHON": sys.executable,
-    }  # for pre- and post-render
+    }  # runs prepare and finish
     if subprocess.run(command, cwd=ROOT, env=settings).returncode != 0:
         raise SystemExit(f"The site was not rendered: {command[0]} failed, see above.")
-    if program is None:
-        finish_smalldocs()
+    if missing:
+        print(missing)
     own = Path(sys.prefix) == ROOT / ".venv" and os.name != "nt"
-    print(
-        "To look at:",
-        "make view" if own else f"{sys.executable} -m tools.pages.render --view",
-    )
-    print(f"Or, without the search: {page.as_uri()}")
+    view = "make view" if own else f"{sys.executable} -m tools.pages.render --view"
+    print(f"Rendered: {page.as_uri()} ({view} shows it with its search)")
 
 
 class Pages(SimpleHTTPRequestHandler):
@@ -176,10 +162,10 @@ class Pages(SimpleHTTPRequestHandler):
 
 
 class Server(ThreadingHTTPServer):
-    """A server for the pages, for this machine alone, on a free port."""
+    """A server for the pages in a folder, for this machine alone, on a free port."""
 
-    def __init__(self):
-        pages = functools.partial(Pages, directory=ROOT / "_site")
+    def __init__(self, folder):
+        pages = functools.partial(Pages, directory=folder)
         super().__init__(("127.0.0.1", 0), pages)
         self.address = f"http://127.0.0.1:{self.server_port}/"
 
@@ -190,7 +176,7 @@ class Server(ThreadingHTTPServer):
 def view():
     if not (ROOT / "_site" / "index.html").exists():
         raise SystemExit("There are no pages yet: make site renders them.")
-    with Server() as server, contextlib.suppress(KeyboardInterrupt):
+    with Server(ROOT / "_site") as server, contextlib.suppress(KeyboardInterrupt):
         print(f"The pages: {server.address} (Ctrl+C ends this)", flush=True)
         server.serve_forever()
 

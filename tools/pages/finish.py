@@ -1,0 +1,51 @@
+"""Finish the rendered pages: Quarto and smalldocs run this after each rendering.
+
+It is `post-render` in _quarto.yml, and needs nothing but Python.
+"""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+# Quarto gives every page with a data frame, and the slides, two scripts for interactive
+# widgets and a line that needs them, from other hosts, and has no option against it;
+# this lecture has no such widgets.
+SCRIPTS = re.compile(
+    rb"""<script [^>]*src="https?:[^>]*></script>\s*"""
+    rb"""|<script [^>]*>define\('jquery'.*?</script>\s*"""
+)
+# Quarto's slides forbid to enlarge them with two fingers.
+FORBIDDEN = b", maximum-scale=1.0, user-scalable=no, minimal-ui"
+# The themes of smalldocs load their fonts from another host.
+FONTS = re.compile(r"@import url\([^)]*\);")
+
+
+def finish_quarto(site):
+    """Let pages load nothing from other hosts, and let readers enlarge slides."""
+    for page in site.rglob("*.html"):
+        content = page.read_bytes()
+        finished = SCRIPTS.sub(b"", content).replace(FORBIDDEN, b"")
+        if finished != content:
+            page.write_bytes(finished)
+
+
+def finish_smalldocs(site):
+    """Add the notebooks, which smalldocs does not copy, and take out its fonts."""
+    for path in Path("notebooks").glob("*.ipynb"):
+        shutil.copy(path, site / "notebooks")
+    for path in site.glob("site_libs/themes/*.css"):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(FONTS.sub("", text), encoding="utf-8")
+
+
+def main():
+    site = Path(os.environ["QUARTO_PROJECT_OUTPUT_DIR"])
+    if "SMALLDOCS" in os.environ:
+        finish_smalldocs(site)
+    else:
+        finish_quarto(site)
+
+
+if __name__ == "__main__":
+    main()
