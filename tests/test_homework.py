@@ -8,6 +8,7 @@ import socket
 import sys
 import textwrap
 import time
+import types
 
 import nbformat
 import pandas as pd
@@ -543,3 +544,31 @@ def test_links_of_the_hand_out_lead_to_the_site(tmp_path, monkeypatch):
     }
     for link, expected in changed.items():
         assert LINK.sub(lead_somewhere, link) == expected
+
+
+def test_a_test_for_gradescope_needs_nothing_of_the_submission(monkeypatch):
+    """It is run here as otter runs it, with what a submission has defined."""
+    from tools.editions.homework.gradescope import test as written_test
+
+    module = types.ModuleType("otter.test_files")
+    module.test_case = lambda **options: lambda function: function
+    monkeypatch.setitem(sys.modules, "otter.test_files", module)
+    exercise = {
+        "expression": "twice([1, 2])",
+        "tolerance": None,
+        "points": 1,
+        "answer": [2, 4],
+        "hidden": "hidden_5 = twice([5])",
+        "hidden_answer": [10],
+    }
+    source = written_test("5", exercise)
+    assert "[2, 4]" not in source and "[10]" not in source
+    test = {}
+    exec(source, test)
+    # What a submission replaces is not what the test looks at.
+    monkeypatch.setattr("helpers.exercises.digest", lambda *given: None)
+    monkeypatch.setattr("helpers.exercises.written", lambda *given: "")
+    test["test_right"]({"twice": lambda numbers: [2 * n for n in numbers]})
+    for wrong in (lambda numbers: [2, 4], lambda numbers: "Right."):
+        with pytest.raises(AssertionError):
+            test["test_right"]({"twice": wrong})

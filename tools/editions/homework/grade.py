@@ -56,7 +56,7 @@ def grade(name, submissions, limits, jobs=None, student=STUDENT, protected=True)
         )
     shown = [data_folder()] if key["data"] else []
     try:
-        lock = filelock.FileLock(folder / "grades.lock", timeout=0)
+        lock = filelock.FileLock(folder / "lock", timeout=0)
         with (
             lock,
             Sandbox(folder / "student", plan(key), limits, shown, protected) as sandbox,

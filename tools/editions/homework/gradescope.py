@@ -34,7 +34,10 @@ HIDDEN = {hidden!r}
 def is_right(value, stored):
     reader = {{"__name__": "reader", "__file__": "reader.py"}}
     exec(READER, reader)
-    written = reader["written"](value, reader["Form"](**stored["form"]))
+    try:
+        written = reader["written"](value, reader["Form"](**stored["form"]))
+    except reader["MisfitError"]:
+        return False
     return reader["digest"](written, stored["salt"]) == stored["hash"]
 
 
