@@ -177,7 +177,7 @@ def faulty(name):
         case "photo.heic":
             content = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(500)
         case "text.png":
-            content = "Grüße, hier ist kein Bild.\n".encode() * 200
+            content = "Grüße, kein Bild.\n".encode() * 200
         case "empty.jpg":
             content = b""
         case "noise.jpg":
