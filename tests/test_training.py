@@ -30,7 +30,7 @@ def test_interrupt_is_one_sentence():
         "raise KeyboardInterrupt",
     )
     assert len(lines) == 1 and lines[0].startswith(
-        "Interrupted: the cell did not finis"
+        "Interrupted: the cell did not finish"
     )
 
 
