@@ -27,7 +27,7 @@ view: $(READY) ## serve the pages on this machine, and print their address
 lab: $(READY) ## open part 1 in JupyterLab; LAB="--no-browser --port 8888": with options
 	@$(BIN)/python -m tools.notebooks.lab $(LAB)
 
-data: $(READY) ## bring CIFAR-100 to this machine, once
+data: $(READY) ## bring the data to this machine, once: CIFAR-100, 170 MB
 	@$(BIN)/python -m helpers.data --download
 
 test: $(DEV) ## run all tests, and the notebooks against their stored outputs
@@ -35,7 +35,7 @@ test: $(DEV) ## run all tests, and the notebooks against their stored outputs
 
 notebooks: $(READY) ## execute the notebooks in place, on the real data, and redraw the pictures
 	@$(BIN)/python -m tools.notebooks.export
-	@for notebook in notebooks/*.ipynb; do $(BIN)/python -m tools.notebooks.execute $$notebook || exit 1; done
+	@for notebook in notebooks/*.ipynb; do $(BIN)/python -m tools.notebooks.execute "$$notebook" || exit 1; done
 	@$(BIN)/python -m tools.pages.pictures && $(BIN)/python -m tools.pages.draw
 
 export: $(READY) ## make helpers/recipes.py of what the notebooks define

@@ -91,7 +91,7 @@ WARNED = "WARNING: Retrying after connection broken by NewConnectionError\n"
     [
         ("ERROR: Could not install: [Errno 28] No space left", True, "disk is full"),
         (f"ERROR: Exception:\nTraceback\n{REFUSED}", True, "could not be downloaded"),
-        ("ERROR: No matching distribution found for x", False, "could not be downloa"),
+        ("ERROR: No matching distribution found for x", False, "could not be download"),
         ("ERROR: No matching distribution found for x", True, "no fitting package"),
         (
             "ERROR: x HINT: Windows Long Path support",

@@ -181,7 +181,7 @@ def explain_pip(said, python, env):
 
 
 def explain(said):
-    """Stop with the last line that a command said; the log has the others."""
+    """Stop with what a command gave up with, in one line; the log has all."""
     lines = [line.strip() for line in last_error(said).splitlines() if line.strip()]
     line = lines[0] if lines[0].startswith("ERROR: ") else lines[-1]
     stop(f"{line[:300]} (all messages are in .venv/setup.log).")
