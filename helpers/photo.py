@@ -179,7 +179,7 @@ def _check_room(opened, path):
 
     The bytes for each pixel are as measured, with Pillow 13, and rounded up.
     """
-    if opened.format == "JPEG" or opened.format == "MPO":
+    if opened.format in {"JPEG", "MPO"}:
         # A JPEG is shrunk while it is read, but a progressive one is kept as a whole.
         each = 6 if "progressive" in opened.info else 0.1
     elif opened.format in ("AVIF", "JPEG2000", "WEBP"):
@@ -241,7 +241,7 @@ def _shrink(photo, name, size, channels):
 
 def _plain(photo):
     """Return a picture in a mode in which pixels can be averaged."""
-    if photo.mode == "P" or photo.mode == "PA" or "transparency" in photo.info:
+    if photo.mode in {"P", "PA"} or "transparency" in photo.info:
         seen_through = photo.mode == "PA" or "transparency" in photo.info
         return photo.convert("RGBA" if seen_through else "RGB")
     if photo.mode.startswith("I;") and photo.mode not in DEEP:

@@ -244,40 +244,35 @@ def check_path():
         )
 
 
-def main(dev=False):
-    if sys.version_info[:2] not in FITTING:
-        fitting = another_python()
-        if fitting:
-            print(f"This is Python {VERSION}; using {fitting}.", flush=True)
-            command = [fitting, __file__] + ["dev"] * dev
-            sys.exit(subprocess.call(command, env=own_environment()))
-        stop(
-            f"this is Python {VERSION}, expected 3.10 to 3.13; none of these was found,"
-            " or brought by uv; install one of them, or uv, and run it again."
-        )
-    check_python()
-    check_path()
-    python = VENV / ("Scripts" if WINDOWS else "bin") / "python"
-    made = usable(python)
-    if VENV.exists() and not made:
+def use_another_python(dev):
+    """Go on with a Python for which TensorFlow has releases, or stop."""
+    fitting = another_python()
+    if fitting:
+        print(f"This is Python {VERSION}; using {fitting}.", flush=True)
+        command = [fitting, __file__] + ["dev"] * dev
+        sys.exit(subprocess.call(command, env=own_environment()))
+    stop(
+        f"this is Python {VERSION}, expected 3.10 to 3.13; none of these was found,"
+        " or brought by uv; install one of them, or uv, and run it again."
+    )
+
+
+def remove_broken():
+    """Remove a .venv that cannot be used, and stop where there is no room for one."""
+    if VENV.exists():
         check_own()
         print("Removing .venv: it is broken, or of another folder or Python ...")
         shutil.rmtree(str(VENV))
     free = shutil.disk_usage(str(ROOT)).free / 1e9
-    if not made and free < NEEDED_GB:
+    if free < NEEDED_GB:
         stop(
             f"{free:.1f} GB of disk are free, expected {NEEDED_GB}; make room and run"
             " it again."
         )
-    locks = ["requirements.lock"] + ["requirements-dev.lock"] * dev
-    print(f"Setting up .venv from {locks[-1]} (some minutes, once) ...", flush=True)
-    VENV.mkdir(exist_ok=True)
-    LOG.write_bytes(b"")
-    if not made:
-        said = run(sys.executable, "-m", "venv", VENV)
-        if said:
-            explain(said)
-        (VENV / "made-for").write_bytes(MADE_FOR)
+
+
+def install(python, locks):
+    """Install the locked packages and the lecture itself, or stop with the cause."""
     env = pip_environment(python)
     pip = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps"]
     progress = sys.stdout if sys.stdout.isatty() else None
@@ -292,6 +287,27 @@ def main(dev=False):
     for unused in UNUSED:
         for folder in VENV.glob("[Ll]ib/**/site-packages/" + unused):
             shutil.rmtree(str(folder))
+
+
+def main(dev=False):
+    if sys.version_info[:2] not in FITTING:
+        use_another_python(dev)
+    check_python()
+    check_path()
+    python = VENV / ("Scripts" if WINDOWS else "bin") / "python"
+    made = usable(python)
+    if not made:
+        remove_broken()
+    locks = ["requirements.lock"] + ["requirements-dev.lock"] * dev
+    print(f"Setting up .venv from {locks[-1]} (some minutes, once) ...", flush=True)
+    VENV.mkdir(exist_ok=True)
+    LOG.write_bytes(b"")
+    if not made:
+        said = run(sys.executable, "-m", "venv", VENV)
+        if said:
+            explain(said)
+        (VENV / "made-for").write_bytes(MADE_FOR)
+    install(python, locks)
     starting = f"import sys; sys.dont_write_bytecode = False; import {IMPORTS}"
     said = run(python, "-c", starting)
     if said:

@@ -75,91 +75,127 @@ def main(path):
         execute(path)
 
 
+class Execution:
+    """One notebook on its way through a kernel."""
+
+    def __init__(self, path):
+        self.path = path
+        self.notebook = nbformat.v4.upgrade(nbformat.read(path, as_version=4))
+        self.metadata = self.notebook.metadata.copy()
+        self.exercises = read_exercises(self.notebook, path.stem)
+        self.answers = {}  # by the position of a solution, its value
+        self.at = "before its first cell"
+        self.asked = {}  # by the position of a cell, the variable to look at after it
+        for number, exercise in self.exercises.items():
+            self.asked[exercise.solved] = f"answer_{number}"
+            if exercise.hidden is not None:
+                self.asked[exercise.hidden] = f"hidden_{number}"
+        self.client = self.new_client()
+
+    def new_client(self):
+        """Return what runs the cells, in a kernel of the notebook's language."""
+        kernel = self.metadata.get("kernelspec", {}).get("name", "python3")
+        errors_only = ["--IPKernelApp.log_level=40"] if kernel == "python3" else []
+        return NotebookClient(
+            self.notebook,
+            timeout=None,
+            kernel_name=kernel,
+            record_timing=False,
+            coalesce_streams=True,
+            extra_arguments=errors_only,
+            resources={"metadata": {"path": str(self.path.parent)}},
+            on_cell_execute=self.remember,
+            on_cell_executed=self.look,
+            shutdown_kernel="immediate",
+        )
+
+    def remember(self, cell, cell_index):
+        """Keep where the execution is, for what is said if it stops."""
+        before = self.notebook.cells[: cell_index + 1]
+        number = sum(c.cell_type == "code" for c in before)
+        lines = [x for x in cell.source.splitlines() if not x.startswith("#|")]
+        self.at = f"in code cell {number} ({lines[0] if lines else ''})"
+
+    async def look(self, cell, cell_index, execute_reply):
+        """Keep an answer as soon as the solution has run: later cells may change it."""
+        ran_well = execute_reply and execute_reply["content"]["status"] == "ok"
+        if cell_index in self.asked and ran_well:
+            variable = self.asked[cell_index]
+            self.answers[cell_index] = await value(self.client, variable)
+
+    def run(self):
+        """Execute the cells; return the seconds that they took."""
+        start = time.perf_counter()
+        self.client.execute()
+        check_figures(self.notebook.cells)
+        return time.perf_counter() - start
+
+    def save(self):
+        """Write the notebook and the answers to its exercises, or neither."""
+        forget_and_keep(self.notebook, self.answers)
+        hashes = with_answers(self.path, self.notebook, self.exercises)
+        # What editors and machines add would differ from one to the next.
+        language = self.metadata.get("language_info", {}).get("name", "python")
+        python = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        self.notebook.metadata = {
+            "kernelspec": self.metadata.get("kernelspec", python),
+            "language_info": {"name": language},
+        }
+        cells = [cell for cell in self.notebook.cells if cell.source.strip()]
+        self.notebook.cells = cells
+        text = nbformat.writes(self.notebook) + "\n"
+        write_together({self.path: text, **hashes})
+
+    def reason(self, error):
+        """Return why the notebook was not executed, or None for an error of ours."""
+        # nbclient answers Ctrl-C by ending the kernel, over which it then stumbles.
+        stumbled = hasattr(self.client, "_async_cleanup_kernel_future")
+        if isinstance(error, CellExecutionError):
+            return f"stopped {self.at} with {error.ename}: {error.evalue}"
+        if stumbled or isinstance(error, KeyboardInterrupt):
+            return f"interrupted {self.at}."
+        if isinstance(error, DeadKernelError):
+            return f"its kernel died {self.at}, most often for want of memory."
+        if isinstance(error, NoPictureError | ValueError):
+            return str(error)
+        if isinstance(error, OSError):
+            return f"{error}; mend that, and run it again."
+        return None
+
+
 def execute(path):
+    """Execute a notebook and replace it, or leave it as it was and say why."""
     if sys.platform == "win32":  # or Jupyter warns that it cannot use the other loop
         asyncio.set_event_loop_policy(asyncio.WindowsSelectorEventLoopPolicy())
     os.environ["CIFAR100_STAND_IN"] = "never"
-    notebook = nbformat.v4.upgrade(nbformat.read(path, as_version=4))
-    metadata = notebook.metadata.copy()
     try:
-        exercises = read_exercises(notebook, path.stem)
+        execution = Execution(path)
     except ValueError as error:
         raise SystemExit(f"{path} is left as it was: {error}") from None
-    answers = {}
-    at = "before its first cell"
-
-    def remember(cell, cell_index):
-        nonlocal at
-        number = sum(c.cell_type == "code" for c in notebook.cells[: cell_index + 1])
-        lines = [x for x in cell.source.splitlines() if not x.startswith("#|")]
-        at = f"in code cell {number} ({lines[0] if lines else ''})"
-
-    asked = {}  # by the position of a cell, the variable to look at after it
-    for number, exercise in exercises.items():
-        asked[exercise.solved] = f"answer_{number}"
-        if exercise.hidden is not None:
-            asked[exercise.hidden] = f"hidden_{number}"
-
-    async def look(cell, cell_index, execute_reply):
-        """Keep an answer as soon as the solution has run: later cells may change it."""
-        ran_well = execute_reply and execute_reply["content"]["status"] == "ok"
-        if cell_index in asked and ran_well:
-            answers[cell_index] = await value(client, asked[cell_index])
-
-    kernel = metadata.get("kernelspec", {}).get("name", "python3")
-    options = ["--IPKernelApp.log_level=40"] if kernel == "python3" else []
-    client = NotebookClient(
-        notebook,
-        timeout=None,
-        kernel_name=kernel,
-        record_timing=False,
-        coalesce_streams=True,
-        extra_arguments=options,  # errors, no hints
-        resources={"metadata": {"path": str(path.parent)}},
-        on_cell_execute=remember,
-        on_cell_executed=look,
-        shutdown_kernel="immediate",
-    )
-    start = time.perf_counter()
     try:
-        client.execute()
-        check_figures(notebook.cells)
-        seconds = time.perf_counter() - start
-        forget_and_keep(notebook, answers)
-        hashes = with_answers(path, notebook, exercises)
-        # What editors and machines add would differ from one to the next.
-        language = metadata.get("language_info", {}).get("name", "python")
-        kept = {"language_info": {"name": language}}
-        python = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        notebook.metadata = {"kernelspec": metadata.get("kernelspec", python), **kept}
-        notebook.cells = [cell for cell in notebook.cells if cell.source.strip()]
-        write_together({path: nbformat.writes(notebook) + "\n", **hashes})
-    except NoSuchKernel:
-        return print(f"{path} is left as it was: there is no Jupyter kernel {kernel}.")
+        seconds = execution.run()
+        execution.save()
+    except NoSuchKernel as error:
+        print(f"{path} is left as it was: there is no Jupyter kernel {error.name}.")
+        return
     except BaseException as error:
-        # nbclient answers Ctrl-C by ending the kernel, over which it then stumbles.
-        stumbled = hasattr(client, "_async_cleanup_kernel_future")
-        if isinstance(error, CellExecutionError):
-            reason = f"stopped {at} with {error.ename}: {error.evalue}"
-        elif stumbled or isinstance(error, KeyboardInterrupt):
-            reason = f"interrupted {at}."
-        elif isinstance(error, DeadKernelError):
-            reason = f"its kernel died {at}, most often for want of memory."
-        elif isinstance(error, NoPictureError | ValueError):
-            reason = str(error)
-        elif isinstance(error, OSError):
-            reason = f"{error}; mend that, and run it again."
-        else:
+        reason = execution.reason(error)
+        if reason is None:
             raise
         raise SystemExit(f"{path} is left as it was: {reason}") from None
     gigabytes = (peak_bytes(children=True) or float("nan")) / 1e9
     print(f"{path}: {seconds:.0f} s, at most {gigabytes:.2f} GB of memory")
     if path.resolve().parent == NOTEBOOKS:
-        table = pd.read_csv(TIMES, index_col="notebook")
-        columns = round(seconds), round(gigabytes, 2), machine()["processor"]
-        table.loc[path.stem] = columns
-        table = table[[(NOTEBOOKS / f"{name}.ipynb").exists() for name in table.index]]
-        table.sort_index().astype({"seconds": int}).to_csv(TIMES, lineterminator="\n")
+        keep_times(path.stem, round(seconds), round(gigabytes, 2))
+
+
+def keep_times(name, seconds, gigabytes):
+    """Put the time and the memory of a notebook into runs/notebooks.csv."""
+    table = pd.read_csv(TIMES, index_col="notebook")
+    table.loc[name] = seconds, gigabytes, machine()["processor"]
+    table = table[[(NOTEBOOKS / f"{other}.ipynb").exists() for other in table.index]]
+    table = table.sort_index().astype({"seconds": int})
+    write_together({TIMES: table.to_csv(lineterminator="\n")})
 
 
 async def value(client, variable):
