@@ -22,6 +22,12 @@ if TYPE_CHECKING:  # for editors, which follow these names and do not run the re
     from helpers.notebooks import quiet_start, train_without_pauses
     from helpers.photo import PhotoError, load_photo
     from helpers.runs import Run, RunError, load_run, load_runs, tidy_history
+    from helpers.training import (
+        TrainingError,
+        check_epochs,
+        explain_interrupts,
+        load_recorded_weights,
+    )
 
 _MODULES = {
     "data": [
@@ -38,6 +44,12 @@ _MODULES = {
     "notebooks": ["quiet_start", "train_without_pauses"],
     "photo": ["PhotoError", "load_photo"],
     "runs": ["Run", "RunError", "load_run", "load_runs", "tidy_history"],
+    "training": [
+        "TrainingError",
+        "check_epochs",
+        "explain_interrupts",
+        "load_recorded_weights",
+    ],
 }
 __all__ = sorted(name for names in _MODULES.values() for name in names)
 

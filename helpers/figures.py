@@ -80,5 +80,7 @@ def plot_network(model):
 
     graph = model_to_dot(model, show_shapes=True, dpi=72)
     graph.set_ranksep("0.3")
-    program = shutil.which("graphviz-pure", path=sysconfig.get_path("scripts"))
+    beside = sysconfig.get_path("scripts")
+    program = shutil.which("graphviz-pure", path=beside)
+    program = program or shutil.which("graphviz-pure")
     return Image(graph.create_png(prog=program))
