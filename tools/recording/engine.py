@@ -77,22 +77,22 @@ def run_worker_process(job, program="tools.recording.train"):
     runs the program below itself.
     """
     import json
-    import os
     import subprocess
     import sys
     import tempfile
 
     from helpers.runs import RUNS
+    from tools.common.environment import isolated
 
     command = [sys.executable, "-m", program]
     if job and job["function"] == "R":
         command = ["Rscript", RUNS.parent / "tools/recording/record.R"]
-    with tempfile.TemporaryFile("w+") as said:
+    with tempfile.TemporaryFile("w+") as said, tempfile.TemporaryDirectory() as own:
         child = subprocess.Popen(
             command,
             cwd=RUNS.parent,
             env={
-                **os.environ,
+                **isolated(own),
                 "RETICULATE_PYTHON": sys.executable,
                 **((job and job["environment"]) or {}),
             },
