@@ -1,0 +1,54 @@
+// One training run of a small network: the pictures, the weights, and what is measured on the way.
+
+import { crossEntropy, forward, gradients, update } from "./backward.js";
+import { CLASSES, SIDE, drawPattern } from "./patterns.js";
+import { seeded, shuffled } from "./random.js";
+import { smallNetwork } from "./small.js";
+
+export const MOMENTUM = 0.9;
+const VALIDATION = 200;
+
+/** Draw labelled pictures, as many of each class. The same seed gives the same pictures. */
+export function drawPictures(count, seed) {
+  const random = seeded(seed);
+  const labels = Array.from({ length: count }, (_, i) => i % CLASSES.length);
+  return { labels, pictures: labels.map((label) => drawPattern(CLASSES[label], SIDE, random)) };
+}
+
+/** Prepare a run: settings are rate, batch, filters, images, dropout and seed. */
+export function begin(settings) {
+  const random = seeded(settings.seed);
+  const network = smallNetwork({
+    input: [SIDE, SIDE, 3], filters: settings.filters, classes: CLASSES.length, rate: settings.dropout,
+  }, random);
+  // All runs share these pictures, so what differs between two runs is only what you have set.
+  return {
+    settings, network, random, step: 0, waiting: [],
+    training: drawPictures(settings.images, 1),
+    validation: drawPictures(VALIDATION, 2),
+  };
+}
+
+/** Train on one batch. Every picture comes once before any comes again: that is an epoch. */
+export function step(run) {
+  const { pictures, labels } = run.training;
+  if (run.waiting.length === 0) run.waiting = shuffled(pictures.length, run.random);
+  const batch = run.waiting.splice(0, run.settings.batch);
+  const loss = gradients(run.network, batch.map((i) => pictures[i]), batch.map((i) => labels[i]), run.random);
+  update(run.network, run.settings.rate, MOMENTUM);
+  run.step++;
+  return loss;
+}
+
+/** Measure mean loss and accuracy at inference, without dropout, and list what was predicted. */
+export function evaluate(network, { pictures, labels }) {
+  const outputs = pictures.map((pixels) => forward(network, pixels).at(-1).data);
+  const predicted = outputs.map((probabilities) => probabilities.indexOf(Math.max(...probabilities)));
+  const losses = outputs.map((probabilities, i) => crossEntropy(probabilities, labels[i]));
+  const right = predicted.filter((label, i) => label === labels[i]);
+  return {
+    loss: losses.reduce((a, b) => a + b, 0) / labels.length,
+    accuracy: right.length / labels.length,
+    predicted,
+  };
+}
