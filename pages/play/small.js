@@ -36,7 +36,7 @@ export function initialise(network, random) {
 export function smallNetwork({ input, filters, classes, rate = 0 }, random) {
   const stack = [{ name: "rescaling", kind: "scale", activation: "linear", shape: input, scale: [1 / 255], offset: [0] }];
   const add = (layer, ...rest) => stack.push(layer(stack.at(-1).shape, ...rest));
-  add(convolution, 5, filters);
+  add(convolution, 3, filters);
   add(pooling);
   add(convolution, 3, 2 * filters);
   add(pooling);
