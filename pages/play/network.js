@@ -12,12 +12,12 @@ export const calibrate = (scores, temperature) => softmax(Array.from(scores, (sc
 
 /** Load the description of the network from a folder. */
 export async function load(folder) {
-  return (await get("network.json", folder)).json();
+  return get("network.json", folder, (answer) => answer.json());
 }
 
 /** Load the weights, and check that they are those of the description. */
 export async function loadWeights(network, folder) {
-  const bytes = await (await get("weights.bin", folder)).arrayBuffer();
+  const bytes = await get("weights.bin", folder, (answer) => answer.arrayBuffer());
   const wrong = (what) => new Error(`The weights that arrived are ${what}, so the network cannot run: reload the page.`);
   if (bytes.byteLength !== network.bytes) {
     throw wrong(`incomplete (${bytes.byteLength} of ${network.bytes} bytes)`);
@@ -36,10 +36,13 @@ export async function loadWeights(network, folder) {
   }
 }
 
-/** Load a file of the network's folder; whatever goes wrong becomes one sentence. */
-export async function get(name, folder) {
-  const failed = new Error(`The network did not arrive (${name}): check the connection and reload the page.`);
-  const answer = await fetch(new URL(name, folder)).catch(() => null);
-  if (!answer?.ok) throw failed;
-  return answer;
+/** Load a file of the network's folder and read it; whatever goes wrong becomes one sentence. */
+export async function get(name, folder, read) {
+  try {
+    const answer = await fetch(new URL(name, folder));
+    if (!answer.ok) throw new Error(answer.statusText);
+    return await read(answer);
+  } catch {
+    throw new Error(`The network did not arrive (${name}): check the connection and reload the page.`);
+  }
 }

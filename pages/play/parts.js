@@ -17,6 +17,7 @@ export function style() {
   if (!document.querySelector(`link[href="${href}"]`)) document.head.append(make("link", { rel: "stylesheet", href }));
 }
 
+export const percent = (share) => `${(100 * share).toFixed(0)}%`;
 export const spoken = (name) => name.replaceAll("_", " ");
 /** Write a number with at most two decimals, and as a term of a sum or product. */
 export const number = (value) => String(Number(value.toFixed(2)) || 0).replace("-", "−");
@@ -25,6 +26,13 @@ export const term = (value) => (number(value).startsWith("−") ? `(${number(val
 /** Paint RGB pixels from 0 to 255 on a canvas of their size. */
 export function paintPicture(canvas, pixels) {
   paint(canvas, (i, colour) => pixels[3 * i + colour]);
+}
+
+/** Paint a filter of the first convolution in colour: grey for 0, and as bright or dark as its largest weight. */
+export function paintFilter(canvas, weights, filters, filter) {
+  const own = weights.filter((_, i) => i % filters === filter); // position by position, red, green and blue
+  const largest = own.reduce((most, weight) => Math.max(most, Math.abs(weight)), 1e-9);
+  paint(canvas, (i, colour) => 127.5 * (1 + own[3 * i + colour] / largest));
 }
 
 /** Paint one feature map in greys, from its smallest number in black to its largest in white. */
@@ -67,6 +75,10 @@ export function grid(caption, values, { marked = () => false, padded = () => fal
   return make("table", { class: "numbers" }, make("caption", {}, caption), make("tbody", {}, ...rows));
 }
 
+const STEPS = {
+  ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], " ": [0, 0], Enter: [0, 0],
+};
+
 /**
  * Let a position on an element be chosen by mouse, finger and arrow keys.
  *
@@ -83,7 +95,9 @@ export function choosePosition(element, size, act, { drag = false, area = () => 
   const point = (event) => {
     const [rows, columns] = size();
     const place = area().getBoundingClientRect();
-    go(Math.floor(((event.clientY - place.top) / place.height) * rows), Math.floor(((event.clientX - place.left) / place.width) * columns), true);
+    const row = Math.floor(((event.clientY - place.top) / place.height) * rows);
+    const column = Math.floor(((event.clientX - place.left) / place.width) * columns);
+    go(row, column, true);
   };
   element.tabIndex = 0;
   element.style.touchAction = drag ? "none" : "manipulation";
@@ -93,7 +107,7 @@ export function choosePosition(element, size, act, { drag = false, area = () => 
   });
   if (drag) element.addEventListener("pointermove", (event) => event.buttons && point(event));
   element.addEventListener("keydown", (event) => {
-    const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], " ": [0, 0], Enter: [0, 0] }[event.key];
+    const step = STEPS[event.key];
     if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     event.stopPropagation(); // in the slides, these keys would turn the page

@@ -6,7 +6,28 @@ import { seeded, shuffled } from "./random.js";
 import { smallNetwork } from "./small.js";
 
 export const MOMENTUM = 0.9;
-const VALIDATION = 200;
+export const STEPS = 400; // the length of a run
+export const EVERY = 20; // steps between two measurements
+export const VALIDATION = 100; // pictures
+
+// What can be set, its choices, and the one to begin with.
+export const SETTINGS = {
+  rate: { label: "Learning rate", choices: [0.001, 0.003, 0.01, 0.03, 0.1, 0.3], first: 0.01 },
+  batch: { label: "Batch size", choices: [4, 8, 16, 32, 64], first: 16 },
+  filters: { label: "Filters", choices: [2, 4, 8, 16, 32], first: 8 },
+  images: { label: "Training images", choices: [20, 50, 100, 200, 500, 1000], first: 100 },
+  dropout: { label: "Dropout", choices: [0, 0.25, 0.5, 0.75], first: 0 },
+  seed: { label: "Seed", choices: [1, 2, 3, 4, 5], first: 1 },
+};
+
+/** Return the settings to begin with, some of them changed. */
+export function settings(changed = {}) {
+  const first = Object.entries(SETTINGS).map(([name, setting]) => [name, setting.first]);
+  return { ...Object.fromEntries(first), ...changed };
+}
+
+/** The pictures of every run that are kept for validation. */
+export const validationPictures = () => drawPictures(VALIDATION, 2);
 
 /** Draw labelled pictures, as many of each class. The same seed gives the same pictures. */
 export function drawPictures(count, seed) {
@@ -25,7 +46,7 @@ export function begin(settings) {
   return {
     settings, network, random, step: 0, waiting: [],
     training: drawPictures(settings.images, 1),
-    validation: drawPictures(VALIDATION, 2),
+    validation: validationPictures(),
   };
 }
 
