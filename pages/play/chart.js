@@ -19,9 +19,9 @@ export function makeChart() {
  * Draw a chart anew.
  *
  * lines are { name, style, points }, where a point is [step, value] and the style is a class of play.css;
- * steps is where the axis ends, ticks are the values at the horizontal lines, and says writes such a value.
+ * steps is where the axis ends, unit its name, ticks are the values at the horizontal lines, and says writes such a value.
  */
-export function drawChart(chart, { title, lines, steps, ticks, says }) {
+export function drawChart(chart, { title, lines, steps, unit = "step", ticks, says }) {
   const lowest = ticks[0], highest = ticks.at(-1);
   const across = (step) => LEFT + ((WIDTH - LEFT - RIGHT) * step) / steps;
   const down = (value) => {
@@ -35,7 +35,7 @@ export function drawChart(chart, { title, lines, steps, ticks, says }) {
   for (const step of [0, steps / 2, steps]) {
     parts.push(svg("text", { x: across(step), y: HEIGHT - BOTTOM + 16, "text-anchor": "middle" }, String(step)));
   }
-  parts.push(svg("text", { x: across(steps / 2), y: HEIGHT - 3, "text-anchor": "middle" }, "step"));
+  parts.push(svg("text", { x: across(steps / 2), y: HEIGHT - 3, "text-anchor": "middle" }, unit));
 
   const shown = lines.filter(({ points }) => points.length > 0);
   for (const { style, points } of shown) {
@@ -53,6 +53,6 @@ export function drawChart(chart, { title, lines, steps, ticks, says }) {
     parts.push(svg("text", { x: across(end[0]) + 5, y: y - over + 4, class: `name ${style}` }, name));
   }
   const summary = shown.map(({ name, points }) => `${name} ${says(points.at(-1)[1])}`).join(", ");
-  chart.setAttribute("aria-label", `${title} over the steps. Last values: ${summary || "none yet"}.`);
+  chart.setAttribute("aria-label", `${title} by ${unit}. Last values: ${summary || "none yet"}.`);
   chart.replaceChildren(...parts);
 }

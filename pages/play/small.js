@@ -32,9 +32,13 @@ export function initialise(network, random) {
   return network;
 }
 
+const rescaling = (shape, factor) => ({
+  name: "rescaling", kind: "scale", activation: "linear", shape, scale: [factor], offset: [0],
+});
+
 /** Two convolutions, each with a pooling, then a dense layer. */
 export function smallNetwork({ input, filters, classes, rate = 0 }, random) {
-  const stack = [{ name: "rescaling", kind: "scale", activation: "linear", shape: input, scale: [1 / 255], offset: [0] }];
+  const stack = [rescaling(input, 1 / 255)];
   const add = (layer, ...rest) => stack.push(layer(stack.at(-1).shape, ...rest));
   add(convolution, 3, filters);
   add(pooling);
@@ -47,6 +51,7 @@ export function smallNetwork({ input, filters, classes, rate = 0 }, random) {
 }
 
 /** A softmax layer for features that another network has computed. */
-export function head({ features, classes }, random) {
-  return initialise({ input: [features], layers: [dense([features], classes)] }, random);
+export function head({ features, classes, scale }, random) {
+  const layers = [rescaling([features], scale), dense([features], classes)];
+  return initialise({ input: [features], layers }, random);
 }
