@@ -42,10 +42,12 @@ function windows(layer, shape) {
 /** List for each position of a convolution which input meets which weights; no picture changes this. */
 function meetings(layer, shape) {
   if (layer.meetings) return layer.meetings;
-  const [rows, columns, filters] = layer.shape, channels = shape[2];
+  const [rows, columns, filters] = layer.shape,
+    channels = shape[2];
   layer.meetings = [];
   for (let position = 0; position < rows * columns; position++) {
-    const inputs = [], places = []; // the place of an input's weight for the first filter; the others follow it
+    const inputs = [],
+      places = []; // the place of an input's weight for the first filter; the others follow it
     for (const [y, x, k] of windowAt(layer, Math.floor(position / columns), position % columns, shape)) {
       for (let c = 0; c < channels; c++) {
         inputs.push((y * shape[1] + x) * channels + c);
@@ -70,7 +72,8 @@ export const layers = {
         const first = position * filters;
         if (bias) output.set(bias, first);
         for (let i = 0; i < inputs.length; i++) {
-          const value = data[inputs[i]], place = places[i];
+          const value = data[inputs[i]],
+            place = places[i];
           if (value === 0) continue; // ReLU has made many zeros
           for (let f = 0; f < filters; f++) output[first + f] += value * weights[place + f];
         }
@@ -108,7 +111,8 @@ export const layers = {
       const output = zeros(data, size(layer.shape));
       windows(layer, shape).forEach((window, position) => {
         for (let c = 0; c < channels; c++) {
-          let largest = -Infinity, sum = 0;
+          let largest = -Infinity,
+            sum = 0;
           for (let i = 0; i < window.length; i++) {
             const value = data[window[i] + c];
             if (value > largest) largest = value;
@@ -195,7 +199,10 @@ export const layers = {
 
 const pick = (numbers, i, shape) => numbers[numbers.length === 1 ? 0 : i % shape.at(-1)];
 
-/** Exponentiate each score and divide by the total. (Subtracting the largest score only prevents overflow.) */
+/**
+ * Exponentiate each score and divide by the total. (Subtracting the largest score only prevents
+ * overflow.)
+ */
 export function softmax(scores) {
   const largest = scores.reduce((a, b) => Math.max(a, b));
   const powers = Array.from(scores, (score) => Math.exp(score - largest));
@@ -245,7 +252,8 @@ export function backward(network, tensors, label) {
 
 /** Compute the gradients of the mean loss of a batch, and return that loss. */
 export function gradients(network, pictures, labels, random = null) {
-  for (const layer of network.layers) layer.gradients = layer.arrays.map((array) => zeros(array, array.length));
+  for (const layer of network.layers)
+    layer.gradients = layer.arrays.map((array) => zeros(array, array.length));
   let loss = 0;
   pictures.forEach((pixels, i) => {
     const tensors = forward(network, pixels, random);
@@ -258,12 +266,16 @@ export function gradients(network, pictures, labels, random = null) {
   return loss;
 }
 
-/** Gradient descent with momentum: each weight moves against its gradient, and keeps some of its last move. */
+/**
+ * Gradient descent with momentum: each weight moves against its gradient, and keeps some of its last
+ * move.
+ */
 export function update(network, rate, momentum) {
   for (const layer of network.layers) {
     layer.moves ??= layer.arrays.map((array) => zeros(array, array.length));
     layer.arrays.forEach((array, a) => {
-      const move = layer.moves[a], gradient = layer.gradients[a];
+      const move = layer.moves[a],
+        gradient = layer.gradients[a];
       for (let i = 0; i < array.length; i++) {
         move[i] = momentum * move[i] - rate * gradient[i];
         array[i] += move[i];

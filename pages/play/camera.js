@@ -21,11 +21,18 @@ export async function startCamera(seen, lost) {
   }
   let stream;
   try {
-    stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" }, audio: false });
+    stream = await navigator.mediaDevices.getUserMedia({
+      video: { facingMode: "environment" },
+      audio: false,
+    });
   } catch (error) {
     throw new Error(REASONS[error.name] ?? `The camera does not work (${error.message}): ${ELSE}.`);
   }
-  const video = Object.assign(document.createElement("video"), { srcObject: stream, muted: true, playsInline: true });
+  const video = Object.assign(document.createElement("video"), {
+    srcObject: stream,
+    muted: true,
+    playsInline: true,
+  });
   let timer = null;
   const stop = () => {
     clearInterval(timer);

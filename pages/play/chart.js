@@ -1,7 +1,11 @@
 // A chart of lines over the steps of training. Its colours are those of the page, so both themes are served.
 
-const WIDTH = 360, HEIGHT = 210;
-const LEFT = 38, RIGHT = 84, TOP = 10, BOTTOM = 34; // room for the numbers, and for the names at the lines' ends
+const WIDTH = 360,
+  HEIGHT = 210;
+const LEFT = 38,
+  RIGHT = 84,
+  TOP = 10,
+  BOTTOM = 34; // room for the numbers, and for the names at the lines' ends
 
 function svg(tag, attributes = {}, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -19,10 +23,12 @@ export function makeChart() {
  * Draw a chart anew.
  *
  * lines are { name, style, points }, where a point is [step, value] and the style is a class of play.css;
- * steps is where the axis ends, unit its name, ticks are the values at the horizontal lines, and says writes such a value.
+ * steps is where the axis ends, unit its name, ticks are the values at the horizontal lines, and says
+ * writes such a value.
  */
 export function drawChart(chart, { title, lines, steps, unit = "step", ticks, says }) {
-  const lowest = ticks[0], highest = ticks.at(-1);
+  const lowest = ticks[0],
+    highest = ticks.at(-1);
   const across = (step) => LEFT + ((WIDTH - LEFT - RIGHT) * step) / steps;
   const down = (value) => {
     const inside = Math.min(Math.max(value, lowest), highest);
@@ -33,7 +39,9 @@ export function drawChart(chart, { title, lines, steps, unit = "step", ticks, sa
     svg("text", { x: LEFT - 6, y: down(tick) + 4, "text-anchor": "end" }, says(tick)),
   ]);
   for (const step of [0, steps / 2, steps]) {
-    parts.push(svg("text", { x: across(step), y: HEIGHT - BOTTOM + 16, "text-anchor": "middle" }, String(step)));
+    parts.push(
+      svg("text", { x: across(step), y: HEIGHT - BOTTOM + 16, "text-anchor": "middle" }, String(step)),
+    );
   }
   parts.push(svg("text", { x: across(steps / 2), y: HEIGHT - 3, "text-anchor": "middle" }, unit));
 
@@ -43,7 +51,12 @@ export function drawChart(chart, { title, lines, steps, unit = "step", ticks, sa
     parts.push(svg("polyline", { points: path.join(" "), class: `curve ${style}` }));
   }
   // The name of each line stands at its end; names that would touch are moved apart.
-  const names = shown.map(({ name, style, points }) => ({ name, style, end: points.at(-1), y: down(points.at(-1)[1]) }));
+  const names = shown.map(({ name, style, points }) => ({
+    name,
+    style,
+    end: points.at(-1),
+    y: down(points.at(-1)[1]),
+  }));
   names.sort((a, b) => a.y - b.y);
   names.forEach((label, i) => {
     if (i > 0) label.y = Math.max(label.y, names[i - 1].y + 14);

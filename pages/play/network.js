@@ -18,11 +18,13 @@ export async function load(folder) {
 /** Load the weights, and check that they are those of the description. */
 export async function loadWeights(network, folder) {
   const bytes = await get("weights.bin", folder, (answer) => answer.arrayBuffer());
-  const wrong = (what) => new Error(`The weights that arrived are ${what}, so the network cannot run: reload the page.`);
+  const wrong = (what) =>
+    new Error(`The weights that arrived are ${what}, so the network cannot run: reload the page.`);
   if (bytes.byteLength !== network.bytes) {
     throw wrong(`incomplete (${bytes.byteLength} of ${network.bytes} bytes)`);
   }
-  if (globalThis.crypto?.subtle) { // absent over plain http, except from one's own machine
+  if (globalThis.crypto?.subtle) {
+    // absent over plain http, except from one's own machine
     const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
     const sha256 = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
     if (sha256 !== network.sha256) throw wrong("not those of the recorded run (another SHA-256)");

@@ -1,4 +1,5 @@
-// What the page `play` and the convolution to touch are put together from: elements, pictures, grids, and moves.
+// What the page `play` and the convolution to touch are put together from: elements, pictures, grids, and
+// moves.
 
 /** Make an element with attributes, properties that begin with "on", and children. */
 export function make(tag, attributes = {}, ...children) {
@@ -11,10 +12,14 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** Make a row of things to choose or press. */
+export const row = (...children) => make("div", { class: "choices" }, ...children);
+
 /** Load the style sheet once, from beside this file, wherever the site is. */
 export function style() {
   const href = new URL("play.css", import.meta.url).href;
-  if (!document.querySelector(`link[href="${href}"]`)) document.head.append(make("link", { rel: "stylesheet", href }));
+  if (!document.querySelector(`link[href="${href}"]`))
+    document.head.append(make("link", { rel: "stylesheet", href }));
 }
 
 export const percent = (share) => `${(100 * share).toFixed(0)}%`;
@@ -28,7 +33,10 @@ export function paintPicture(canvas, pixels) {
   paint(canvas, (i, colour) => pixels[3 * i + colour]);
 }
 
-/** Paint a filter of the first convolution in colour: grey for 0, and as bright or dark as its largest weight. */
+/**
+ * Paint a filter of the first convolution in colour: grey for 0, and as bright or dark as its largest
+ * weight.
+ */
 export function paintFilter(canvas, weights, filters, filter) {
   const own = weights.filter((_, i) => i % filters === filter); // position by position, red, green and blue
   const largest = own.reduce((most, weight) => Math.max(most, Math.abs(weight)), 1e-9);
@@ -43,7 +51,8 @@ export function paintMap(canvas, { data, shape }, channel) {
 
 /** Return the smallest number of a channel, and how far the largest is from it (1 if all are equal). */
 function extent(data, channel, channels) {
-  let low = Infinity, high = -Infinity;
+  let low = Infinity,
+    high = -Infinity;
   for (let i = channel; i < data.length; i += channels) {
     low = Math.min(low, data[i]);
     high = Math.max(high, data[i]);
@@ -61,13 +70,23 @@ function paint(canvas, value) {
   context.putImageData(image, 0, 0);
 }
 
-/** Make a table of rows of numbers on greys; three functions of row and column say which cells are special. */
-export function grid(caption, values, { marked = () => false, padded = () => false, hidden = () => false } = {}) {
-  const low = Math.min(...values.flat(), 0), high = Math.max(...values.flat(), low + 1e-9);
+/**
+ * Make a table of rows of numbers on greys; three functions of row and column say which cells are
+ * special.
+ */
+export function grid(
+  caption,
+  values,
+  { marked = () => false, padded = () => false, hidden = () => false } = {},
+) {
+  const low = Math.min(...values.flat(), 0),
+    high = Math.max(...values.flat(), low + 1e-9);
   const cell = (value, row, column) => {
     if (hidden(row, column)) return make("td");
     const grey = Math.round((255 * (value - low)) / (high - low));
-    const classes = [marked(row, column) && "marked", padded(row, column) && "padded"].filter(Boolean).join(" ");
+    const classes = [marked(row, column) && "marked", padded(row, column) && "padded"]
+      .filter(Boolean)
+      .join(" ");
     const style = `background:rgb(${grey},${grey},${grey});color:${grey < 118 ? "#fff" : "#000"}`;
     return make("td", { class: classes, style }, number(value));
   };
@@ -76,7 +95,12 @@ export function grid(caption, values, { marked = () => false, padded = () => fal
 }
 
 const STEPS = {
-  ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1], " ": [0, 0], Enter: [0, 0],
+  ArrowUp: [-1, 0],
+  ArrowDown: [1, 0],
+  ArrowLeft: [0, -1],
+  ArrowRight: [0, 1],
+  " ": [0, 0],
+  Enter: [0, 0],
 };
 
 /**

@@ -1,12 +1,25 @@
-// Images that need no download: the stand-in of helpers/stand_in.py, drawn in the browser, ten of its classes.
+// Images that need no download: the stand-in of helpers/stand_in.py, drawn in the browser, ten of its
+// classes.
 
 const RGB = { blue: [40, 90, 230], green: [40, 190, 70] };
 // A pattern, at a frequency. Each comes in both colours, so colour alone cannot tell the classes apart.
-const PATTERNS = [["checks", 2], ["rays", 2], ["rings", 1], ["stripes", 1], ["stripes", 2]];
+const PATTERNS = [
+  ["checks", 2],
+  ["rays", 2],
+  ["rings", 1],
+  ["stripes", 1],
+  ["stripes", 2],
+];
 
 export const SIDE = 16; // pixels
 export const CLASSES = PATTERNS.flatMap(([pattern, frequency]) =>
-  Object.keys(RGB).map((colour) => ({ name: `${colour} ${pattern} ${frequency}`, pattern, frequency, colour })));
+  Object.keys(RGB).map((colour) => ({
+    name: `${colour} ${pattern} ${frequency}`,
+    pattern,
+    frequency,
+    colour,
+  })),
+);
 
 // The sign of a wave says where a pattern is bright; (u, v) is the position, shifted and turned.
 const WAVES = {

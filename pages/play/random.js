@@ -1,4 +1,5 @@
-// Random numbers from a seed: the same seed gives the same numbers in every browser, which Math.random does not.
+// Random numbers from a seed: the same seed gives the same numbers in every browser, which Math.random does
+// not.
 
 /** Return a function that gives numbers from 0 to 1: the generator mulberry32 of Tommy Ettinger. */
 export function seeded(seed) {

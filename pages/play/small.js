@@ -2,23 +2,50 @@
 
 /** Describe a convolution with padding "same", so that the picture keeps its size, and ReLU. */
 const convolution = (input, size, filters) => ({
-  name: `${filters} filters of ${size} × ${size}`, kind: "conv", activation: "relu", shape: [input[0], input[1], filters],
-  kernel: [size, size], stride: [1, 1], padding: [(size - 1) >> 1, (size - 1) >> 1],
+  name: `${filters} filters of ${size} × ${size}`,
+  kind: "conv",
+  activation: "relu",
+  shape: [input[0], input[1], filters],
+  kernel: [size, size],
+  stride: [1, 1],
+  padding: [(size - 1) >> 1, (size - 1) >> 1],
   fans: [size * size * input[2], size * size * filters],
 });
 const pooling = ([height, width, channels]) => ({
-  name: "max pooling", kind: "pool", take: "max", activation: "linear", shape: [height >> 1, width >> 1, channels],
-  kernel: [2, 2], stride: [2, 2], padding: [0, 0],
+  name: "max pooling",
+  kind: "pool",
+  take: "max",
+  activation: "linear",
+  shape: [height >> 1, width >> 1, channels],
+  kernel: [2, 2],
+  stride: [2, 2],
+  padding: [0, 0],
 });
 const flatten = (input) => ({
-  name: "flatten", kind: "same", activation: "linear", shape: [input.reduce((a, b) => a * b)],
+  name: "flatten",
+  kind: "same",
+  activation: "linear",
+  shape: [input.reduce((a, b) => a * b)],
 });
-const dropout = (input, rate) => ({ name: "dropout", kind: "dropout", activation: "linear", shape: input, rate });
+const dropout = (input, rate) => ({
+  name: "dropout",
+  kind: "dropout",
+  activation: "linear",
+  shape: input,
+  rate,
+});
 const dense = ([inputs], outputs) => ({
-  name: "dense", kind: "dense", activation: "softmax", shape: [outputs], fans: [inputs, outputs],
+  name: "dense",
+  kind: "dense",
+  activation: "softmax",
+  shape: [outputs],
+  fans: [inputs, outputs],
 });
 
-/** Give each layer its first weights, as Keras does by default: uniform, the more inputs the smaller; biases 0. */
+/**
+ * Give each layer its first weights, as Keras does by default: uniform, the more inputs the smaller;
+ * biases 0.
+ */
 export function initialise(network, random) {
   for (const layer of network.layers) {
     layer.arrays = [];
@@ -33,7 +60,12 @@ export function initialise(network, random) {
 }
 
 const rescaling = (shape, factor) => ({
-  name: "rescaling", kind: "scale", activation: "linear", shape, scale: [factor], offset: [0],
+  name: "rescaling",
+  kind: "scale",
+  activation: "linear",
+  shape,
+  scale: [factor],
+  offset: [0],
 });
 
 /** Two convolutions, each with a pooling, then a dense layer. */

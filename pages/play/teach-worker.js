@@ -19,9 +19,17 @@ async function prepare() {
   extractor = teaching.featureExtractor(network);
 }
 
+/** Return what both networks predict for a picture. */
+function predictions(pixels) {
+  const inputs = { transfer: teaching.featuresOf(extractor, pixels), scratch: pixels };
+  const output = (kind) => Array.from(forward(students[kind].network, inputs[kind]).at(-1).data);
+  return { transfer: output("transfer"), scratch: output("scratch") };
+}
+
 const actions = {
   async teach({ classes }) {
-    const own = ++job, start = performance.now();
+    const own = ++job,
+      start = performance.now();
     await prepare();
     for (const { id, pixels } of classes.flat()) {
       if (!features.has(id)) features.set(id, teaching.featuresOf(extractor, pixels));
@@ -31,13 +39,23 @@ const actions = {
     const byClass = (input) => classes.map((pictures) => pictures.map(input));
     students = {
       transfer: teaching.beginTransfer(byClass(({ id }) => features.get(id))),
-      scratch: teaching.beginScratch(byClass(({ pixels }) => pixels), extractor.input),
+      scratch: teaching.beginScratch(
+        byClass(({ pixels }) => pixels),
+        extractor.input,
+      ),
     };
     for (const student of Object.values(students)) {
       while (student.epoch < teaching.EPOCHS[student.kind]) {
         const loss = teaching.trainEpoch(student);
         const seconds = (performance.now() - start) / 1000;
-        postMessage({ about: "epoch", kind: student.kind, epoch: student.epoch, loss, seconds, ...teaching.check(student) });
+        postMessage({
+          about: "epoch",
+          kind: student.kind,
+          epoch: student.epoch,
+          loss,
+          seconds,
+          ...teaching.check(student),
+        });
         await rest();
         if (own !== job) return;
       }
@@ -45,11 +63,22 @@ const actions = {
     postMessage({ about: "done" });
   },
 
-  async predict({ pixels }) {
-    if (!students.transfer) return postMessage({ about: "prediction" });
-    const inputs = { transfer: teaching.featuresOf(extractor, pixels), scratch: pixels };
-    const answer = (kind) => Array.from(forward(students[kind].network, inputs[kind]).at(-1).data);
-    return postMessage({ about: "prediction", transfer: answer("transfer"), scratch: answer("scratch") });
+  predict({ pixels }) {
+    postMessage({ about: "prediction", ...(students.transfer ? predictions(pixels) : {}) });
+  },
+
+  /** Count for how many new pictures, a list for each class, the prediction of each network is right. */
+  test({ classes }) {
+    const right = { transfer: 0, scratch: 0 };
+    classes.forEach((pictures, label) => {
+      for (const pixels of pictures) {
+        const outputs = predictions(pixels);
+        for (const kind of Object.keys(right)) {
+          if (outputs[kind].indexOf(Math.max(...outputs[kind])) === label) right[kind]++;
+        }
+      }
+    });
+    postMessage({ about: "test", ...right, count: classes.flat().length });
   },
 
   forget() {

@@ -1,24 +1,35 @@
-// The page "Teach it your own classes": the reader's pictures, two networks that learn them, and what they predict.
+// The page "Teach it your own classes": the reader's pictures, two networks that learn them, and what they
+// predict.
 
 import { advise } from "./advice.js";
 import { startCamera } from "./camera.js";
 import { drawChart, makeChart } from "./chart.js";
 import { makeClass } from "./classes.js";
-import { FLAW, drawExample, flawedExamples, goodExamples } from "./examples.js";
+import { flawedExamples, goodExamples, newExamples } from "./examples.js";
 import { blank, makePad } from "./pad.js";
-import { make, percent, style } from "./parts.js";
+import { make, percent, row, style } from "./parts.js";
 import { readFile } from "./picture.js";
 import { seeded } from "./random.js";
 import { fromText, toText } from "./storage.js";
 import { EPOCHS } from "./teaching.js";
 
-const FEWEST = 2, MOST = 5; // classes
+const FEWEST = 2,
+  MOST = 5; // classes
+const TESTED = 20; // new drawings of each class, to see what was learned
 const WAIT = 300; // milliseconds after the last change until training begins
 const NETWORKS = { transfer: "the lecture's network", scratch: "from scratch" };
 const STYLES = { transfer: "training", scratch: "validation" };
 
 // What there is: the classes, how they were before the last removal, and how far each network has learned.
-const state = { classes: [], before: null, taught: [], students: {}, worker: null, camera: null, drawing: null };
+const state = {
+  classes: [],
+  before: null,
+  taught: [],
+  students: {},
+  worker: null,
+  camera: null,
+  drawing: null,
+};
 globalThis.teach = state; // for the tests and the benchmark
 
 const button = (text, onclick) => make("button", { type: "button", onclick }, text);
@@ -28,21 +39,36 @@ const list = make("div", { class: "classes" });
 const charts = { loss: makeChart(), accuracy: makeChart() };
 const result = make("p", { class: "result" });
 const answers = make("tbody");
-const pad = makePad({ colour: "black", width: 2, painted: () => { stopCamera(); predict(); } });
+const pad = makePad({
+  colour: "black",
+  width: 2,
+  painted: () => {
+    stopCamera();
+    predict();
+  },
+});
 const camera = button("Use the camera", () => (state.camera ? stopCamera() : useCamera()));
 const another = button("A new drawing", showDrawing);
-const addClass = button("Add a class", () => { add(`class ${state.classes.length + 1}`); changed(); });
+const addClass = button("Add a class", () => {
+  add(`class ${state.classes.length + 1}`);
+  changed();
+});
 const undo = button("Undo", () => restore(state.before));
 
+const random = seeded(Date.now()); // for drawings that no network has seen
 const say = (sentence) => (said.textContent = sentence);
 
 // The classes.
 
 function add(name, pictures = []) {
   const entry = makeClass(name, pictures, {
-    shown: () => pad.pixels.slice(), changed, say, remember,
+    shown: () => pad.pixels.slice(),
+    changed,
+    say,
+    remember,
     remove: () => {
-      if (state.classes.length <= FEWEST) return say("Two classes are the fewest that can be told apart: rename this one instead.");
+      if (state.classes.length <= FEWEST)
+        return say("Two classes are the fewest that can be told apart: rename this one instead.");
       remember();
       state.classes = state.classes.filter((other) => other !== entry);
       say(`The class "${entry.name}" was removed: Undo brings it back.`);
@@ -103,7 +129,10 @@ function startWorker() {
     worker.terminate();
     state.worker = null; // the next change starts another one
     asked = false;
-    say(`The browser ended the training${event.message ? ` (${event.message})` : ""}: your pictures are kept, and the next change begins it again.`);
+    say(
+      `The browser ended the training${event.message ? ` (${event.message})` : ""}:` +
+        " your pictures are kept, and the next change begins it again.",
+    );
   };
   return worker;
 }
@@ -118,6 +147,17 @@ const received = {
   },
   done() {
     say(`Taught: ${result.textContent}`);
+    const names = state.taught.map((entry) => entry.name);
+    const drawn = state.drawing && newExamples(state.drawing, TESTED, random);
+    if (drawn && String(names) === String(drawn.map(({ name }) => name))) {
+      send({ action: "test", classes: drawn.map(({ pictures }) => pictures) });
+    }
+  },
+  test({ transfer, scratch, count }) {
+    const where = state.drawing === "flawed" ? ", each on the background of the other class" : "";
+    result.textContent +=
+      ` Of ${count} new drawings${where}, the lecture's network gets ${transfer} right,` +
+      ` and the network from scratch ${scratch}.`;
   },
   prediction(found) {
     asked = false;
@@ -130,7 +170,8 @@ const received = {
   },
 };
 
-let asked = false, askAgain = false;
+let asked = false,
+  askAgain = false;
 /** Ask for a prediction; while one is on its way, only the last picture is asked for again. */
 function predict() {
   askAgain = asked;
@@ -141,27 +182,48 @@ function predict() {
 
 function draw() {
   const line = (kind, what) => ({
-    name: kind === "transfer" ? "lecture's" : "scratch", style: STYLES[kind],
+    name: kind === "transfer" ? "lecture's" : "scratch",
+    style: STYLES[kind],
     points: state.students[kind].points.filter((p) => p[what] !== null).map((p) => [p.epoch, p[what]]),
   });
   const axes = { steps: Math.max(...Object.values(EPOCHS)), unit: "epoch" };
   const lines = (what) => Object.keys(NETWORKS).map((kind) => line(kind, what));
-  drawChart(charts.loss, { ...axes, title: "Training loss", lines: lines("loss"), ticks: [0, 0.5, 1, 1.5], says: (value) => String(Number(value.toFixed(2))) });
-  drawChart(charts.accuracy, { ...axes, title: "Held-out accuracy", lines: lines("accuracy"), ticks: [0, 0.5, 1], says: percent });
+  drawChart(charts.loss, {
+    ...axes,
+    title: "Training loss",
+    lines: lines("loss"),
+    ticks: [0, 0.5, 1, 1.5],
+    says: (value) => String(Number(value.toFixed(2))),
+  });
+  drawChart(charts.accuracy, {
+    ...axes,
+    title: "Held-out accuracy",
+    lines: lines("accuracy"),
+    ticks: [0, 0.5, 1],
+    says: percent,
+  });
   const results = Object.entries(state.students).filter(([, student]) => student.points.length > 0);
-  result.textContent = results.map(([kind, { right, count, seconds }]) => {
-    const score = count ? `${right} of ${count} held-out pictures right` : "no held-out pictures";
-    const name = kind === "transfer" ? "the lecture's network with a new last layer" : "the network from scratch";
-    return `${name}: ${score} after ${seconds.toFixed(1)} seconds`;
-  }).join("; ") + (results.length ? "." : "");
+  result.textContent =
+    results
+      .map(([kind, { right, count, seconds }]) => {
+        const score = count ? `${right} of ${count} held-out pictures right` : "no held-out pictures";
+        const name =
+          kind === "transfer" ? "the lecture's network with a new last layer" : "the network from scratch";
+        return `${name}: ${score} after ${seconds.toFixed(1)} seconds`;
+      })
+      .join("; ") + (results.length ? "." : "");
 }
 
 function drawAnswers(found) {
   const { transfer, scratch } = found;
   if (!transfer || transfer.length !== state.taught.length) return answers.replaceChildren();
-  const cell = (share) => make("td", {}, percent(share), make("span", { class: "bar", style: `width:${100 * share}%` }));
-  return answers.replaceChildren(...state.taught.map((entry, i) => make("tr", {},
-    make("th", { scope: "row" }, entry.name), cell(transfer[i]), cell(scratch[i]))));
+  const cell = (share) =>
+    make("td", {}, percent(share), make("span", { class: "bar", style: `width:${100 * share}%` }));
+  return answers.replaceChildren(
+    ...state.taught.map((entry, i) =>
+      make("tr", {}, make("th", { scope: "row" }, entry.name), cell(transfer[i]), cell(scratch[i])),
+    ),
+  );
 }
 
 // The picture in hand.
@@ -183,7 +245,10 @@ function stopCamera(sentence = "The camera is off.") {
 async function useCamera() {
   camera.disabled = true;
   try {
-    state.camera = await startCamera((pixels) => { pad.show(pixels); predict(); }, stopCamera);
+    state.camera = await startCamera((pixels) => {
+      pad.show(pixels);
+      predict();
+    }, stopCamera);
     camera.textContent = "Stop the camera";
     say("The camera is on: point it at something, then add the picture to a class.");
   } catch (error) {
@@ -207,15 +272,14 @@ async function showFile(file) {
   }
 }
 
-const random = seeded(Date.now());
-/** Show a drawing that no network has seen; with the flawed examples, on the background of the other class. */
+/** Show a new drawing; with the flawed examples, on the background of the other class. */
 function showDrawing() {
   stopCamera();
-  const names = state.drawing === "flawed" ? Object.keys(FLAW) : goodExamples().map(({ name }) => name);
-  const name = names[Math.floor(random() * names.length)];
-  const other = names.find((n) => n !== name);
-  const pixels = drawExample(name, random, state.drawing === "flawed" ? FLAW[other] : null);
-  show(pixels, `A new drawing: ${name}${state.drawing === "flawed" ? `, on the background of the class "${other}"` : ""}.`);
+  const drawn = newExamples(state.drawing, 1, random);
+  const i = Math.floor(random() * drawn.length);
+  const other = drawn[(i + 1) % drawn.length].name;
+  const where = state.drawing === "flawed" ? `, on the background of the class "${other}"` : "";
+  show(drawn[i].pictures[0], `A new drawing: ${drawn[i].name}${where}.`);
 }
 
 function useExamples(kind) {
@@ -245,7 +309,11 @@ async function open(file) {
 
 /** Make a button of an input for files. */
 function fileButton(text, accept, take) {
-  const input = make("input", { type: "file", accept, onchange: () => take(input.files[0]).then(() => (input.value = "")) });
+  const input = make("input", {
+    type: "file",
+    accept,
+    onchange: () => take(input.files[0]).then(() => (input.value = "")),
+  });
   return make("label", { class: "file" }, text, input);
 }
 
@@ -255,24 +323,58 @@ function attach(place) {
   const figure = (caption, content) => make("figure", {}, make("figcaption", {}, caption), content);
   another.hidden = true;
   place.replaceChildren(
-    make("div", { class: "choices" }, button("Take drawn examples", () => useExamples("good")),
-      button("Take examples with a flaw", () => useExamples("flawed")), undo),
+    row(
+      button("Take drawn examples", () => useExamples("good")),
+      button("Take examples with a flaw", () => useExamples("flawed")),
+      undo,
+    ),
     said,
-    make("div", { class: "stages" },
-      make("div", { class: "chosen" }, pad.frame, make("div", { class: "choices" }, ...pad.tools),
-        make("div", { class: "choices" }, camera, fileButton("Open a picture", "image/*", showFile),
-          button("Blank", () => { stopCamera(); show(blank(), "A blank picture to draw on."); }), another)),
-      make("div", { class: "beside" },
-        make("table", { class: "answers" }, make("caption", {}, "What the networks predict for this picture"),
-          make("thead", {}, make("tr", {}, column("class"), ...Object.values(NETWORKS).map(column))), answers),
-        make("p", {}, "Paint, film, drop or paste a picture, or open one. Then add it to a class, or see what the networks say."))),
+    make(
+      "div",
+      { class: "stages" },
+      pad.frame,
+      make(
+        "div",
+        { class: "beside" },
+        make(
+          "table",
+          { class: "answers" },
+          make("caption", {}, "What the networks predict for this picture"),
+          make("thead", {}, make("tr", {}, column("class"), ...Object.values(NETWORKS).map(column))),
+          answers,
+        ),
+        make(
+          "p",
+          {},
+          "Paint, film, drop or paste a picture, or open one." +
+            " Then add it to a class, or see what the networks predict.",
+        ),
+      ),
+    ),
+    row(...pad.tools),
+    row(
+      camera,
+      fileButton("Open a picture", "image/*", showFile),
+      button("Blank", () => {
+        stopCamera();
+        show(blank(), "A blank picture to draw on.");
+      }),
+      another,
+    ),
     list,
-    make("div", { class: "choices" }, addClass),
+    row(addClass),
     advice,
-    make("div", { class: "pair" }, figure("Training loss", charts.loss), figure("Accuracy on held-out pictures", charts.accuracy)),
+    make(
+      "div",
+      { class: "pair" },
+      figure("Training loss", charts.loss),
+      figure("Accuracy on held-out pictures", charts.accuracy),
+    ),
     result,
-    make("div", { class: "choices" }, button("Download the pictures", download),
-      fileButton("Open a download", ".json,application/json", open)),
+    row(
+      button("Download the pictures", download),
+      fileButton("Open a download", ".json,application/json", open),
+    ),
   );
   place.classList.add("touch", "teach");
   addEventListener("paste", (event) => showFile(event.clipboardData?.files[0]));
@@ -289,14 +391,23 @@ function attach(place) {
 }
 
 async function showMeasured(place) {
-  const measured = await fetch(new URL("network/learning.json", import.meta.url)).then((answer) => answer.json()).catch(() => null);
+  const measured = await fetch(new URL("network/learning.json", import.meta.url))
+    .then((answer) => answer.json())
+    .catch(() => null);
   if (!measured?.teaching) return;
   const { transfer, scratch, good, flawed, drawings } = measured.teaching;
-  place.append(make("p", {},
-    `Measured: three classes with ten pictures each are taught in ${transfer.seconds} seconds, and from scratch in ${scratch.seconds}.` +
-    ` Of ${drawings} new drawings, the lecture's network then gets ${percent(good.transfer)} right, and the network from scratch ${percent(good.scratch)};` +
-    ` taught with the flawed examples and asked for objects on the other background, ${percent(flawed.transfer)} and ${percent(flawed.scratch)}` +
-    ` (${measured.browser} on an ${measured.machine.processor} with ${measured.machine.cores} cores).`));
+  place.append(
+    make(
+      "p",
+      {},
+      "Measured: the lecture's network learns three classes with ten pictures each in" +
+        ` ${transfer.seconds} seconds, the network from scratch in ${scratch.seconds}.` +
+        ` Of ${drawings} new drawings, the first then gets ${percent(good.transfer)} right and the second` +
+        ` ${percent(good.scratch)}; taught with the flawed examples and tested on the background of the` +
+        ` other class, ${percent(flawed.transfer)} and ${percent(flawed.scratch)}` +
+        ` (${measured.browser} on an ${measured.machine.processor} with ${measured.machine.cores} cores).`,
+    ),
+  );
 }
 
 attach(document.querySelector("#teach"));

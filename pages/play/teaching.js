@@ -1,4 +1,5 @@
-// Teaching: the same pictures for two networks, the lecture's with a new last layer, and a small one from scratch.
+// Teaching: the same pictures for two networks, the lecture's with a new last layer, and a small one from
+// scratch.
 
 import { forward, gradients, update } from "./backward.js";
 import { seeded, shuffled } from "./random.js";
@@ -6,7 +7,7 @@ import { head, smallNetwork } from "./small.js";
 import { MOMENTUM, evaluate } from "./training.js";
 
 // What was chosen for each network by trying a few values on the drawn examples.
-export const EPOCHS = { transfer: 60, scratch: 40 };
+export const EPOCHS = { transfer: 40, scratch: 40 };
 const RATES = { transfer: 0.03, scratch: 0.01 };
 const FILTERS = 8;
 const LENGTH = 3; // to which features are scaled on average
@@ -14,7 +15,13 @@ const BATCH = 8;
 
 /** Cut the lecture's network before its last layer: what is left turns a picture into features. */
 export function featureExtractor({ input, layers }) {
-  return { input, layers: layers.slice(0, layers.findLastIndex((layer) => layer.kind === "dense")) };
+  return {
+    input,
+    layers: layers.slice(
+      0,
+      layers.findLastIndex((layer) => layer.kind === "dense"),
+    ),
+  };
 }
 export const featuresOf = (extractor, pixels) => forward(extractor, pixels).at(-1).data;
 
@@ -24,11 +31,13 @@ export const isHeldOut = (position) => position % 4 === 3;
 /** Split the inputs of each class into those to train on and those to hold out, with their labels. */
 function split(classes) {
   const sets = { training: { pictures: [], labels: [] }, heldOut: { pictures: [], labels: [] } };
-  classes.forEach((inputs, label) => inputs.forEach((input, position) => {
-    const set = isHeldOut(position) ? sets.heldOut : sets.training;
-    set.pictures.push(input);
-    set.labels.push(label);
-  }));
+  classes.forEach((inputs, label) =>
+    inputs.forEach((input, position) => {
+      const set = isHeldOut(position) ? sets.heldOut : sets.training;
+      set.pictures.push(input);
+      set.labels.push(label);
+    }),
+  );
   return sets;
 }
 
@@ -39,7 +48,10 @@ export function beginTransfer(classes, seed = 1) {
   const lengths = classes.flat().map((x) => Math.sqrt(x.reduce((sum, value) => sum + value * value, 0)));
   const mean = lengths.reduce((a, b) => a + b, 0) / lengths.length;
   const factor = LENGTH / (mean || 1);
-  const network = head({ features: classes.flat()[0].length, classes: classes.length, scale: factor }, random);
+  const network = head(
+    { features: classes.flat()[0].length, classes: classes.length, scale: factor },
+    random,
+  );
   return { kind: "transfer", network, random, epoch: 0, ...split(classes) };
 }
 
@@ -57,7 +69,8 @@ export function trainEpoch(student) {
   let loss = 0;
   while (order.length > 0) {
     const batch = order.splice(0, BATCH);
-    const inputs = batch.map((i) => pictures[i]), targets = batch.map((i) => labels[i]);
+    const inputs = batch.map((i) => pictures[i]),
+      targets = batch.map((i) => labels[i]);
     loss += (batch.length / pictures.length) * gradients(student.network, inputs, targets, student.random);
     update(student.network, RATES[student.kind], MOMENTUM);
   }
@@ -69,5 +82,8 @@ export function trainEpoch(student) {
 export function check(student) {
   const { pictures, labels } = student.heldOut;
   if (labels.length === 0) return { count: 0, right: 0 };
-  return { count: pictures.length, right: Math.round(evaluate(student.network, student.heldOut).accuracy * pictures.length) };
+  return {
+    count: pictures.length,
+    right: Math.round(evaluate(student.network, student.heldOut).accuracy * pictures.length),
+  };
 }

@@ -39,12 +39,22 @@ export function drawPictures(count, seed) {
 /** Prepare a run: settings are rate, batch, filters, images, dropout and seed. */
 export function begin(settings) {
   const random = seeded(settings.seed);
-  const network = smallNetwork({
-    input: [SIDE, SIDE, 3], filters: settings.filters, classes: CLASSES.length, rate: settings.dropout,
-  }, random);
+  const network = smallNetwork(
+    {
+      input: [SIDE, SIDE, 3],
+      filters: settings.filters,
+      classes: CLASSES.length,
+      rate: settings.dropout,
+    },
+    random,
+  );
   // All runs share these pictures, so what differs between two runs is only what you have set.
   return {
-    settings, network, random, step: 0, waiting: [],
+    settings,
+    network,
+    random,
+    step: 0,
+    waiting: [],
     training: drawPictures(settings.images, 1),
     validation: validationPictures(),
   };
@@ -55,7 +65,12 @@ export function step(run) {
   const { pictures, labels } = run.training;
   if (run.waiting.length === 0) run.waiting = shuffled(pictures.length, run.random);
   const batch = run.waiting.splice(0, run.settings.batch);
-  const loss = gradients(run.network, batch.map((i) => pictures[i]), batch.map((i) => labels[i]), run.random);
+  const loss = gradients(
+    run.network,
+    batch.map((i) => pictures[i]),
+    batch.map((i) => labels[i]),
+    run.random,
+  );
   update(run.network, run.settings.rate, MOMENTUM);
   run.step++;
   return loss;

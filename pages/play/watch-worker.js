@@ -79,7 +79,9 @@ function report(ended = false) {
     predicted: run.measured.predicted,
     probabilities: Array.from(tensors.at(-1).data),
     // The feature maps of each convolution, and the weights of the first one.
-    maps: tensors.slice(1).filter((_, i) => run.network.layers[i].kind === "conv")
+    maps: tensors
+      .slice(1)
+      .filter((_, i) => run.network.layers[i].kind === "conv")
       .map(({ data, shape }) => ({ data, shape })),
     filters: run.network.layers.find((layer) => layer.kind === "conv").arrays[0],
   });

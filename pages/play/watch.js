@@ -2,7 +2,7 @@
 
 import { drawChart, makeChart } from "./chart.js";
 import { CLASSES, SIDE } from "./patterns.js";
-import { make, paintFilter, paintMap, paintPicture, percent, style } from "./parts.js";
+import { make, paintFilter, paintMap, paintPicture, percent, row, style } from "./parts.js";
 import { SETTINGS, STEPS, settings, validationPictures } from "./training.js";
 
 const MISTAKES = 12; // shown at most
@@ -25,10 +25,14 @@ const prediction = make("p");
 const maps = make("div");
 const mistakes = make("div", { class: "maps still" });
 const runs = make("tbody");
-const choices = Object.fromEntries(Object.entries(SETTINGS).map(([name, { choices, first }]) => {
-  const options = choices.map((value) => make("option", { value, selected: value === first }, String(value)));
-  return [name, make("select", { onchange: restart, "data-setting": name }, ...options)];
-}));
+const choices = Object.fromEntries(
+  Object.entries(SETTINGS).map(([name, { choices, first }]) => {
+    const options = choices.map((value) =>
+      make("option", { value, selected: value === first }, String(value)),
+    );
+    return [name, make("select", { onchange: restart, "data-setting": name }, ...options)];
+  }),
+);
 
 const current = () => state.runs.at(-1);
 const send = (action, rest = {}) => state.worker?.postMessage({ action, ...rest });
@@ -83,7 +87,9 @@ function pause() {
 function describe(chosen) {
   const first = settings();
   const changed = Object.keys(SETTINGS).filter((name) => chosen[name] !== first[name]);
-  return changed.map((name) => `${SETTINGS[name].label.toLowerCase()} ${chosen[name]}`).join(", ") || "as it opens";
+  return (
+    changed.map((name) => `${SETTINGS[name].label.toLowerCase()} ${chosen[name]}`).join(", ") || "as it opens"
+  );
 }
 
 function receive(report) {
@@ -108,8 +114,9 @@ function summarise(what) {
     said.textContent = "The loss is no longer a number, so training stopped: choose a smaller learning rate.";
     return;
   }
-  said.textContent = `${what} at step ${state.report.step}: ${["training", "validation"].map((set) =>
-    `${set} loss ${loss(last[set][0])}, accuracy ${percent(last[set][1])}`).join("; ")}.`;
+  said.textContent = `${what} at step ${state.report.step}: ${["training", "validation"]
+    .map((set) => `${set} loss ${loss(last[set][0])}, accuracy ${percent(last[set][1])}`)
+    .join("; ")}.`;
 }
 
 function draw() {
@@ -118,13 +125,20 @@ function draw() {
   progress.textContent = `Step ${step} of ${end}${speed}`;
   drawCurves(end);
   const count = current().settings.filters;
-  paintAll(filters, count, 3, (canvas, i) => paintFilter(canvas, weights, count, i), (i) => `filter ${i}`);
+  paintAll(
+    filters,
+    count,
+    3,
+    (canvas, i) => paintFilter(canvas, weights, count, i),
+    (i) => `filter ${i}`,
+  );
 
   const label = validation.labels[state.picture];
   paintPicture(picture, validation.pictures[state.picture]);
   picture.setAttribute("aria-label", `Validation image ${state.picture}: ${CLASSES[label].name}`);
   const best = probabilities.indexOf(Math.max(...probabilities));
-  prediction.textContent = `Label: ${CLASSES[label].name}. Prediction: ${CLASSES[best].name}, ${percent(probabilities[best])}.`;
+  const predictedName = `${CLASSES[best].name}, ${percent(probabilities[best])}`;
+  prediction.textContent = `Label: ${CLASSES[label].name}. Prediction: ${predictedName}.`;
   drawMaps();
   drawMistakes(predicted);
   drawRuns();
@@ -132,21 +146,39 @@ function draw() {
 
 function drawCurves(end) {
   const before = state.runs.at(-2);
-  const curve = (run, set, i) => (run?.points ?? []).filter(({ step }) => step <= end).map((point) => [point.step, point[set][i]]);
+  const curve = (run, set, i) =>
+    (run?.points ?? []).filter(({ step }) => step <= end).map((point) => [point.step, point[set][i]]);
   const lines = (i) => [
     { name: "run before", style: "before", points: curve(before, "validation", i) },
     { name: "training", style: "training", points: curve(current(), "training", i) },
     { name: "validation", style: "validation", points: curve(current(), "validation", i) },
   ];
-  drawChart(charts.loss, { title: "Loss", lines: lines(0), steps: end, ticks: [0, 1, 2, 3], says: (value) => String(Number(value.toFixed(2))) });
-  drawChart(charts.accuracy, { title: "Accuracy", lines: lines(1), steps: end, ticks: [0, 0.25, 0.5, 0.75, 1], says: percent });
+  drawChart(charts.loss, {
+    title: "Loss",
+    lines: lines(0),
+    steps: end,
+    ticks: [0, 1, 2, 3],
+    says: (value) => String(Number(value.toFixed(2))),
+  });
+  drawChart(charts.accuracy, {
+    title: "Accuracy",
+    lines: lines(1),
+    steps: end,
+    ticks: [0, 0.25, 0.5, 0.75, 1],
+    says: percent,
+  });
 }
 
 function drawMaps() {
   state.report.maps.forEach(({ data, shape }, i) => {
     const place = maps.children[i] ?? maps.appendChild(make("div", { class: "maps still" }));
-    paintAll(place, shape[2], shape[0], (canvas, map) => paintMap(canvas, { data, shape }, map),
-      (map) => `map ${map} of convolution ${i + 1}`);
+    paintAll(
+      place,
+      shape[2],
+      shape[0],
+      (canvas, map) => paintMap(canvas, { data, shape }, map),
+      (map) => `map ${map} of convolution ${i + 1}`,
+    );
   });
 }
 
@@ -154,14 +186,17 @@ function drawMaps() {
 function paintAll(place, count, side, paint, name) {
   while (place.children.length > count) place.lastChild.remove();
   for (let i = 0; i < count; i++) {
-    const canvas = place.children[i] ??
+    const canvas =
+      place.children[i] ??
       place.appendChild(make("canvas", { width: side, height: side, role: "img", "aria-label": name(i) }));
     paint(canvas, i);
   }
 }
 
 function drawMistakes(predicted) {
-  const wrong = predicted.map((label, i) => [i, label]).filter(([i, label]) => label !== validation.labels[i]);
+  const wrong = predicted
+    .map((label, i) => [i, label])
+    .filter(([i, label]) => label !== validation.labels[i]);
   const shown = wrong.slice(0, MISTAKES).map(([i, label]) => {
     const canvas = make("canvas", { width: SIDE, height: SIDE });
     paintPicture(canvas, validation.pictures[i]);
@@ -169,15 +204,28 @@ function drawMistakes(predicted) {
     return make("figure", {}, canvas, make("figcaption", {}, names));
   });
   const rest = wrong.length > MISTAKES ? [make("p", {}, `and ${wrong.length - MISTAKES} more`)] : [];
-  mistakes.replaceChildren(...(wrong.length ? [...shown, ...rest] : [make("p", {}, "None of the 100 validation images.")]));
+  mistakes.replaceChildren(
+    ...(wrong.length ? [...shown, ...rest] : [make("p", {}, "None of the 100 validation images.")]),
+  );
 }
 
 function drawRuns() {
   const cell = ([value, accuracy]) => make("td", {}, `${percent(accuracy)}, loss ${loss(value)}`);
   const seen = state.runs.filter(({ points }) => points.length > 0);
-  runs.replaceChildren(...seen.reverse().map(({ number, settings, points, step }) => make("tr", {},
-    make("th", { scope: "row" }, `${number}: ${describe(settings)}`), make("td", {}, String(step)),
-    cell(points.at(-1).training), cell(points.at(-1).validation))));
+  runs.replaceChildren(
+    ...seen
+      .reverse()
+      .map(({ number, settings, points, step }) =>
+        make(
+          "tr",
+          {},
+          make("th", { scope: "row" }, `${number}: ${describe(settings)}`),
+          make("td", {}, String(step)),
+          cell(points.at(-1).training),
+          cell(points.at(-1).validation),
+        ),
+      ),
+  );
 }
 
 function showPicture(by) {
@@ -202,28 +250,60 @@ async function attach(place) {
   const heads = ["Run", "Steps", "Training", "Validation"].map((head) => make("th", { scope: "col" }, head));
   const figure = (caption, ...content) => make("figure", {}, make("figcaption", {}, caption), ...content);
   place.replaceChildren(
-    make("div", { class: "choices settings" }, ...Object.entries(SETTINGS).map(([name, { label }]) =>
-      make("label", {}, label, choices[name]))),
-    make("div", { class: "choices" }, start, button("One step", () => send("step")), button("Start again", restart), progress),
+    make(
+      "div",
+      { class: "choices settings" },
+      ...Object.entries(SETTINGS).map(([name, { label }]) => make("label", {}, label, choices[name])),
+    ),
+    row(
+      start,
+      button("One step", () => send("step")),
+      button("Start again", restart),
+      progress,
+    ),
     said,
     make("div", { class: "pair" }, figure("Loss", charts.loss), figure("Accuracy", charts.accuracy)),
-    figure("The filters of the first convolution: 3 × 3 pixels in colour, grey where a weight is 0", filters),
-    make("div", { class: "maps-of-one" },
-      figure("A validation image and its feature maps", picture, prediction,
-        make("div", { class: "choices" }, button("Previous image", () => showPicture(-1)), button("Next image", () => showPicture(1))), maps)),
+    figure("The filters of the first convolution, 3 × 3 pixels in colour: grey is a weight of 0", filters),
+    make(
+      "div",
+      { class: "maps-of-one" },
+      figure(
+        "A validation image and its feature maps",
+        picture,
+        prediction,
+        row(
+          button("Previous image", () => showPicture(-1)),
+          button("Next image", () => showPicture(1)),
+        ),
+        maps,
+      ),
+    ),
     figure("Mistakes on validation images", mistakes),
-    make("div", { class: "wide", tabindex: "0", role: "group", "aria-label": "Your runs" },
-      make("table", { class: "runs" }, make("caption", {}, "Your runs, the last one first"), make("thead", {}, make("tr", {}, ...heads)), runs)),
+    make(
+      "div",
+      { class: "wide", tabindex: "0", role: "group", "aria-label": "Your runs" },
+      make(
+        "table",
+        { class: "runs" },
+        make("caption", {}, "Your runs, the last one first"),
+        make("thead", {}, make("tr", {}, ...heads)),
+        runs,
+      ),
+    ),
   );
   place.classList.add("touch", "watch");
   restart();
-  const measured = await fetch(new URL("network/learning.json", import.meta.url)).then((answer) => answer.json()).catch(() => null);
+  const measured = await fetch(new URL("network/learning.json", import.meta.url))
+    .then((answer) => answer.json())
+    .catch(() => null);
   if (measured) place.append(make("p", {}, sentence(measured)));
 }
 
 function sentence({ steps_per_second: speed, keras_steps_per_second: keras, ratio, browser, machine }) {
-  return `Measured: ${speed} steps per second in the browser and ${keras} in Keras, a ratio of ${ratio}` +
-    ` (${browser} on an ${machine.processor} with ${machine.cores} cores; a run has ${STEPS} steps).`;
+  return (
+    `Measured: ${speed} steps per second in the browser and ${keras} in Keras, a ratio of ${ratio}` +
+    ` (${browser} on an ${machine.processor} with ${machine.cores} cores; a run has ${STEPS} steps).`
+  );
 }
 
 attach(document.querySelector("#watch"));
