@@ -68,16 +68,19 @@ const actions = {
   },
 
   /** Count for how many new pictures, a list for each class, the prediction of each network is right. */
-  test({ classes }) {
+  async test({ classes }) {
+    const own = job;
     const right = { transfer: 0, scratch: 0 };
-    classes.forEach((pictures, label) => {
+    for (const [label, pictures] of classes.entries()) {
       for (const pixels of pictures) {
+        await rest();
+        if (own !== job) return;
         const outputs = predictions(pixels);
         for (const kind of Object.keys(right)) {
           if (outputs[kind].indexOf(Math.max(...outputs[kind])) === label) right[kind]++;
         }
       }
-    });
+    }
     postMessage({ about: "test", ...right, count: classes.flat().length });
   },
 

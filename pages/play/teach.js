@@ -395,17 +395,18 @@ async function showMeasured(place) {
     .then((answer) => answer.json())
     .catch(() => null);
   if (!measured?.teaching) return;
-  const { transfer, scratch, good, flawed, drawings } = measured.teaching;
+  const { seconds, good, flawed } = measured.teaching;
   place.append(
     make(
       "p",
       {},
-      "Measured: the lecture's network learns three classes with ten pictures each in" +
-        ` ${transfer.seconds} seconds, the network from scratch in ${scratch.seconds}.` +
-        ` Of ${drawings} new drawings, the first then gets ${percent(good.transfer)} right and the second` +
-        ` ${percent(good.scratch)}; taught with the flawed examples and tested on the background of the` +
-        ` other class, ${percent(flawed.transfer)} and ${percent(flawed.scratch)}` +
-        ` (${measured.browser} on an ${measured.machine.processor} with ${measured.machine.cores} cores).`,
+      "Measured: three drawn classes with ten pictures each are taught to the lecture's network in" +
+        ` ${seconds.transfer} seconds; after ${seconds.scratch} seconds, the network from scratch has learned` +
+        ` them, too. Of ${good.count} new drawings, the first gets ${percent(good.transfer)} right and the` +
+        ` second ${percent(good.scratch)}. Taught with the flawed examples and tested on ${flawed.count}` +
+        ` drawings on the background of the other class, ${percent(flawed.transfer)} and` +
+        ` ${percent(flawed.scratch)} (${measured.browser} on an ${measured.machine.processor} with` +
+        ` ${measured.machine.cores} cores).`,
     ),
   );
 }
