@@ -8,7 +8,7 @@ const FOLDER = new URL("network/", import.meta.url);
 const features = new Map(); // by the number of a picture: computed once, used for every training
 let extractor = null;
 let students = {};
-let job = 0; // the last one counts; an earlier one that is still on its way ends
+let job = 0; // the training that counts; an earlier one that is still on its way ends
 
 const rest = () => new Promise((resolve) => setTimeout(resolve)); // messages are read here
 
@@ -27,9 +27,9 @@ function predictions(pixels) {
 }
 
 const actions = {
-  async teach({ classes }) {
-    const own = ++job,
-      start = performance.now();
+  async teach({ classes, job: own }) {
+    const start = performance.now();
+    job = own;
     await prepare();
     for (const { id, pixels } of classes.flat()) {
       if (!features.has(id)) features.set(id, teaching.featuresOf(extractor, pixels));
@@ -50,6 +50,7 @@ const actions = {
         const seconds = (performance.now() - start) / 1000;
         postMessage({
           about: "epoch",
+          job,
           kind: student.kind,
           epoch: student.epoch,
           loss,
@@ -60,7 +61,7 @@ const actions = {
         if (own !== job) return;
       }
     }
-    postMessage({ about: "done" });
+    postMessage({ about: "done", job });
   },
 
   predict({ pixels }) {
@@ -68,8 +69,7 @@ const actions = {
   },
 
   /** Count for how many new pictures, a list for each class, the prediction of each network is right. */
-  async test({ classes }) {
-    const own = job;
+  async test({ classes, job: own }) {
     const right = { transfer: 0, scratch: 0 };
     for (const [label, pictures] of classes.entries()) {
       for (const pixels of pictures) {
@@ -81,11 +81,11 @@ const actions = {
         }
       }
     }
-    postMessage({ about: "test", ...right, count: classes.flat().length });
+    postMessage({ about: "test", job, ...right, count: classes.flat().length });
   },
 
   forget() {
-    job++;
+    job = 0;
     students = {};
   },
 };

@@ -111,7 +111,7 @@ function teach() {
   state.taught = state.classes.filter((entry) => entry.pictures.length > 0);
   state.students = { transfer: { points: [] }, scratch: { points: [] } };
   if (state.taught.length < FEWEST) send({ action: "forget" });
-  else send({ action: "teach", classes: state.taught.map((entry) => entry.pictures) });
+  else send({ action: "teach", job: ++state.job, classes: state.taught.map((entry) => entry.pictures) });
   draw();
   predict();
 }
@@ -123,7 +123,10 @@ function send(message) {
 
 function startWorker() {
   const worker = new Worker(new URL("teach-worker.js", import.meta.url), { type: "module" });
-  worker.onmessage = ({ data }) => received[data.about](data);
+  worker.onmessage = ({ data }) => {
+    if (data.job && data.job !== state.job) return; // of a training that another one has replaced
+    received[data.about](data);
+  };
   worker.onerror = (event) => {
     event.preventDefault();
     worker.terminate();
@@ -150,7 +153,7 @@ const received = {
     const names = state.taught.map((entry) => entry.name);
     const drawn = state.drawing && newExamples(state.drawing, TESTED, random);
     if (drawn && String(names) === String(drawn.map(({ name }) => name))) {
-      send({ action: "test", classes: drawn.map(({ pictures }) => pictures) });
+      send({ action: "test", job: state.job, classes: drawn.map(({ pictures }) => pictures) });
     }
   },
   test({ transfer, scratch, count }) {

@@ -26,6 +26,15 @@ export function settings(changed = {}) {
   return { ...Object.fromEntries(first), ...changed };
 }
 
+/** Name the settings in which a run differs from those to begin with. */
+export function describe(chosen) {
+  const first = settings();
+  const changed = Object.keys(SETTINGS).filter((name) => chosen[name] !== first[name]);
+  return (
+    changed.map((name) => `${SETTINGS[name].label.toLowerCase()} ${chosen[name]}`).join(", ") || "as it opens"
+  );
+}
+
 /** The pictures of every run that are kept for validation. */
 export const validationPictures = () => drawPictures(VALIDATION, 2);
 
@@ -75,6 +84,12 @@ export function step(run) {
   run.step++;
   return loss;
 }
+
+/** The pictures of a set that are measured: at most 100. */
+export const sample = ({ pictures, labels }) => ({
+  pictures: pictures.slice(0, VALIDATION),
+  labels: labels.slice(0, VALIDATION),
+});
 
 /** Measure mean loss and accuracy at inference, without dropout, and list what was predicted. */
 export function evaluate(network, { pictures, labels }) {

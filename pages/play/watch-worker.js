@@ -1,7 +1,7 @@
 // Trains in the background, so that the page stays smooth, and reports what there is to see.
 
 import { forward } from "./backward.js";
-import { EVERY, STEPS, begin, evaluate, step } from "./training.js";
+import { EVERY, STEPS, begin, evaluate, sample, step } from "./training.js";
 
 const REPORT = 100; // milliseconds between two reports
 
@@ -59,7 +59,6 @@ function advance() {
 
 /** Measure on training and validation pictures in the same way: at inference, without dropout. */
 function measure() {
-  const sample = (set) => ({ pictures: set.pictures.slice(0, 100), labels: set.labels.slice(0, 100) });
   const training = evaluate(run.network, sample(run.training));
   run.measured = evaluate(run.network, run.validation);
   const { loss, accuracy } = run.measured;

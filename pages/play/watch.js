@@ -3,7 +3,7 @@
 import { drawChart, makeChart } from "./chart.js";
 import { CLASSES, SIDE } from "./patterns.js";
 import { make, paintFilter, paintMap, paintPicture, percent, row, style } from "./parts.js";
-import { SETTINGS, STEPS, settings, validationPictures } from "./training.js";
+import { SETTINGS, STEPS, describe, validationPictures } from "./training.js";
 
 const MISTAKES = 12; // shown at most
 const validation = validationPictures();
@@ -81,15 +81,6 @@ function pause() {
   setRunning(false);
   send("pause");
   summarise("Paused");
-}
-
-/** Name the settings in which a run differs from those to begin with. */
-function describe(chosen) {
-  const first = settings();
-  const changed = Object.keys(SETTINGS).filter((name) => chosen[name] !== first[name]);
-  return (
-    changed.map((name) => `${SETTINGS[name].label.toLowerCase()} ${chosen[name]}`).join(", ") || "as it opens"
-  );
 }
 
 function receive(report) {

@@ -35,6 +35,30 @@ TRAIN = """async (steps) => {
   for (let i = 0; i < steps; i++) step(measured);
   return steps / ((performance.now() - start) / 1000);
 }"""
+# What the tasks of the page `watch` ask for: settings that differ from the first ones.
+RUNS_SHOWN = [
+    {},
+    *({"rate": rate} for rate in (0.001, 0.1, 0.3)),
+    *({"images": images} for images in (20, 50, 500)),
+    {"dropout": 0.5},
+    *({"filters": filters} for filters in (2, 4, 16, 32)),
+    *({"seed": seed} for seed in (2, 3)),
+]
+WHOLE_RUN = """async (changed) => {
+  const { EVERY, STEPS, begin, describe, evaluate, sample, settings, step } =
+    await import("../pages/play/training.js");
+  const run = begin(settings(changed));
+  let whole = null, training;
+  while (run.step < STEPS) {
+    step(run);
+    if (run.step % EVERY > 0) continue;
+    training = evaluate(run.network, sample(run.training));
+    if (training.accuracy === 1) whole ??= run.step;
+  }
+  const { accuracy, loss } = evaluate(run.network, run.validation);
+  return [describe(run.settings), {
+    training: training.accuracy, validation: accuracy, loss, all_right_at: whole }];
+}"""
 # The page's settings and images, for the same network in Keras.
 TASK = """async () => {
   const { begin, settings, MOMENTUM } = await import("../pages/play/training.js");
@@ -127,6 +151,11 @@ def teach(page):
       Object.entries(teach.students).map(([kind, { seconds }]) => [kind, seconds]))""")
 
 
+def shown(run):
+    """Return a run's values as the page `watch` tells them."""
+    return {name: value and round(value, 2) for name, value in run.items()}
+
+
 def measure(address):
     from playwright.sync_api import sync_playwright
 
@@ -144,6 +173,7 @@ def measure(address):
         for _ in range(TURNS):
             here.append(page.evaluate(TRAIN, STEPS))
             keras.append(turn())
+        runs = dict(page.evaluate(WHOLE_RUN, changed) for changed in RUNS_SHOWN)
         page.goto(f"{address}pages/teach.html")
         seconds = teach(page)
         asked = {"seeds": SEEDS, "drawings": DRAWINGS}
@@ -158,6 +188,7 @@ def measure(address):
         "steps_per_second": round(statistics.median(here)),
         "keras_steps_per_second": round(statistics.median(keras)),
         "ratio": round(statistics.median(ratios), 1),
+        "runs": {name: shown(run) for name, run in runs.items()},
         "teaching": {
             "seconds": {kind: round(value, 1) for kind, value in seconds.items()},
             "good": {k: round(v, 3) for k, v in accuracy["good"].items()},
