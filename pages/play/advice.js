@@ -9,8 +9,8 @@ const difference = (a, b) => a.reduce((sum, value, i) => sum + Math.abs(value - 
 /** Return the pixels along the rim of a picture, where mostly its background is. */
 function rim(pixels) {
   return pixels.filter((_, i) => {
-    const column = Math.floor(i / 3) % SIZE,
-      row = Math.floor(i / 3 / SIZE);
+    const column = Math.floor(i / 3) % SIZE;
+    const row = Math.floor(i / 3 / SIZE);
     return Math.min(row, column, SIZE - 1 - row, SIZE - 1 - column) < 2;
   });
 }

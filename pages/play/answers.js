@@ -46,7 +46,8 @@ export function drawFormula(place, network, output) {
   const power = (i) => make("span", {}, "e", make("sup", {}, number(exponents[i])));
   const name = spoken(network.names[best[0]]);
   const scores = best.slice(0, 3).map((i) => `${spoken(network.names[i])} ${number(output.scores[i])}`);
-  const divided = network.temperature ? ` and the rest is divided by the temperature, ${number(temperature)}` : "";
+  const factor = number(temperature);
+  const divided = network.temperature ? ` and the rest is divided by the temperature, ${factor}` : "";
   const others = `${best.length - 3} more`;
   place.replaceChildren(
     make(

@@ -46,8 +46,8 @@ function meetings(layer, shape) {
     channels = shape[2];
   layer.meetings = [];
   for (let position = 0; position < rows * columns; position++) {
-    const inputs = [],
-      places = []; // the place of an input's weight for the first filter; the others follow it
+    const inputs = [];
+    const places = []; // the place of an input's weight for the first filter; the others follow it
     for (const [y, x, k] of windowAt(layer, Math.floor(position / columns), position % columns, shape)) {
       for (let c = 0; c < channels; c++) {
         inputs.push((y * shape[1] + x) * channels + c);
@@ -72,8 +72,8 @@ export const layers = {
         const first = position * filters;
         if (bias) output.set(bias, first);
         for (let i = 0; i < inputs.length; i++) {
-          const value = data[inputs[i]],
-            place = places[i];
+          const value = data[inputs[i]];
+          const place = places[i];
           if (value === 0) continue; // ReLU has made many zeros
           for (let f = 0; f < filters; f++) output[first + f] += value * weights[place + f];
         }
@@ -111,8 +111,8 @@ export const layers = {
       const output = zeros(data, size(layer.shape));
       windows(layer, shape).forEach((window, position) => {
         for (let c = 0; c < channels; c++) {
-          let largest = -Infinity,
-            sum = 0;
+          let largest = -Infinity;
+          let sum = 0;
           for (let i = 0; i < window.length; i++) {
             const value = data[window[i] + c];
             if (value > largest) largest = value;
@@ -274,8 +274,8 @@ export function update(network, rate, momentum) {
   for (const layer of network.layers) {
     layer.moves ??= layer.arrays.map((array) => zeros(array, array.length));
     layer.arrays.forEach((array, a) => {
-      const move = layer.moves[a],
-        gradient = layer.gradients[a];
+      const move = layer.moves[a];
+      const gradient = layer.gradients[a];
       for (let i = 0; i < array.length; i++) {
         move[i] = momentum * move[i] - rate * gradient[i];
         array[i] += move[i];

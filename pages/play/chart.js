@@ -1,11 +1,11 @@
 // A chart of lines over the steps of training. Its colours are those of the page, so both themes are served.
 
-const WIDTH = 360,
-  HEIGHT = 210;
-const LEFT = 38,
-  RIGHT = 84,
-  TOP = 10,
-  BOTTOM = 34; // room for the numbers, and for the names at the lines' ends
+const WIDTH = 360;
+const HEIGHT = 210;
+const LEFT = 38;
+const RIGHT = 84;
+const TOP = 10;
+const BOTTOM = 34; // room for the numbers, and for the names at the lines' ends
 
 function svg(tag, attributes = {}, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -27,8 +27,8 @@ export function makeChart() {
  * writes such a value.
  */
 export function drawChart(chart, { title, lines, steps, unit = "step", ticks, says }) {
-  const lowest = ticks[0],
-    highest = ticks.at(-1);
+  const lowest = ticks[0];
+  const highest = ticks.at(-1);
   const across = (step) => LEFT + ((WIDTH - LEFT - RIGHT) * step) / steps;
   const down = (value) => {
     const inside = Math.min(Math.max(value, lowest), highest);

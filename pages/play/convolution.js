@@ -77,10 +77,10 @@ export function attach(place) {
   });
   const after = make("div", { role: "application", "aria-label": "Output. The arrow keys move the window." });
   const last = make("div");
-  let at = 0,
-    shown = Infinity,
-    layers,
-    tensors;
+  let at = 0;
+  let shown = Infinity;
+  let layers;
+  let tensors;
 
   function restart() {
     at = 0;
@@ -109,8 +109,8 @@ export function attach(place) {
     const [top, left] = convolution.padding,
       [height, width] = tensors[0].shape,
       columns = output.shape[1];
-    const row = Math.floor(at / columns),
-      column = at % columns;
+    const row = Math.floor(at / columns);
+    const column = at % columns;
     // The picture, with the zeros around it that padding adds.
     const [high, wide] = [0, 1].map((i) =>
       Math.max(

@@ -24,8 +24,8 @@ function oval(context, x, y, wide, high) {
 // Each object stands in a square from -50 to 50; its main colour is set already.
 const OBJECTS = {
   tree(context, random) {
-    const wide = between(random, 18, 30),
-      high = between(random, 20, 30);
+    const wide = between(random, 18, 30);
+    const high = between(random, 20, 30);
     oval(context, 0, -15, wide, high);
     oval(context, -wide / 2, -5, wide / 1.6, high / 1.6);
     oval(context, wide / 2, -5, wide / 1.6, high / 1.6);
@@ -33,8 +33,8 @@ const OBJECTS = {
     context.fillRect(-5, 5, 10, 42);
   },
   house(context, random) {
-    const wide = between(random, 26, 38),
-      high = between(random, 30, 44);
+    const wide = between(random, 26, 38);
+    const high = between(random, 30, 44);
     context.fillRect(-wide, 45 - high, 2 * wide, high);
     context.fillStyle = hue(between(random, 0, 360), 35);
     polygon(context, [
@@ -46,8 +46,8 @@ const OBJECTS = {
     context.fillRect(between(random, -15, 5), 22, 12, 23);
   },
   fish(context, random) {
-    const long = between(random, 25, 36),
-      high = between(random, 12, 22);
+    const long = between(random, 25, 36);
+    const high = between(random, 12, 22);
     if (random() < 0.5) context.scale(-1, 1); // swims to the left or to the right
     oval(context, -6, 0, long, high);
     polygon(context, [

@@ -44,8 +44,8 @@ function explainPooling(layer, input, covered, map, place, result) {
 
 function explainConvolution(layer, input, covered, map, place, result) {
   const { data, shape } = input;
-  const channels = shape[2],
-    maps = layer.shape[2];
+  const channels = shape[2];
+  const maps = layer.shape[2];
   const [weights, bias] = layer.arrays;
   const weight = (c, k) => weights[(k * channels + c) * maps + map];
   const product = (c, [y, x, k]) => data[(y * shape[1] + x) * channels + c] * weight(c, k);

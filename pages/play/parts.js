@@ -51,8 +51,8 @@ export function paintMap(canvas, { data, shape }, channel) {
 
 /** Return the smallest number of a channel, and how far the largest is from it (1 if all are equal). */
 function extent(data, channel, channels) {
-  let low = Infinity,
-    high = -Infinity;
+  let low = Infinity;
+  let high = -Infinity;
   for (let i = channel; i < data.length; i += channels) {
     low = Math.min(low, data[i]);
     high = Math.max(high, data[i]);
@@ -79,8 +79,8 @@ export function grid(
   values,
   { marked = () => false, padded = () => false, hidden = () => false } = {},
 ) {
-  const low = Math.min(...values.flat(), 0),
-    high = Math.max(...values.flat(), low + 1e-9);
+  const low = Math.min(...values.flat(), 0);
+  const high = Math.max(...values.flat(), low + 1e-9);
   const cell = (value, row, column) => {
     if (hidden(row, column)) return make("td");
     const grey = Math.round((255 * (value - low)) / (high - low));

@@ -35,10 +35,10 @@ export function shrink(source, width, height) {
   const side = Math.min(width, height);
   // The filter reaches a little beyond the square, as PIL's does.
   const reach = side / 16;
-  const left = (width - side) / 2,
-    top = (height - side) / 2;
-  const x = Math.max(0, Math.floor(left - reach)),
-    y = Math.max(0, Math.floor(top - reach));
+  const left = (width - side) / 2;
+  const top = (height - side) / 2;
+  const x = Math.max(0, Math.floor(left - reach));
+  const y = Math.max(0, Math.floor(top - reach));
   const wide = Math.min(width, Math.ceil(left + side + reach)) - x;
   const high = Math.min(height, Math.ceil(top + side + reach)) - y;
   const zoom = Math.min(1, LARGEST / side);
@@ -94,8 +94,8 @@ function resample(weights, from, source, to, target) {
  * following.
  */
 function weights(length, start, side) {
-  const scale = side / SIZE,
-    wide = Math.max(scale, 1);
+  const scale = side / SIZE;
+  const wide = Math.max(scale, 1);
   return Array.from({ length: SIZE }, (_, i) => {
     const centre = start + (i + 0.5) * scale;
     const first = Math.max(0, Math.floor(centre - 2 * wide + 0.5));

@@ -13,8 +13,8 @@ import { seeded } from "./random.js";
 import { fromText, toText } from "./storage.js";
 import { EPOCHS } from "./teaching.js";
 
-const FEWEST = 2,
-  MOST = 5; // classes
+const FEWEST = 2;
+const MOST = 5; // classes
 const TESTED = 20; // new drawings of each class, to see what was learned
 const WAIT = 300; // milliseconds after the last change until training begins
 const NETWORKS = { transfer: "the lecture's network", scratch: "from scratch" };
@@ -29,6 +29,8 @@ const state = {
   worker: null,
   camera: null,
   drawing: null,
+  job: 0,
+  pad: null,
 };
 globalThis.teach = state; // for the tests and the benchmark
 
@@ -47,6 +49,7 @@ const pad = makePad({
     predict();
   },
 });
+state.pad = pad;
 const camera = button("Use the camera", () => (state.camera ? stopCamera() : useCamera()));
 const another = button("A new drawing", showDrawing);
 const addClass = button("Add a class", () => {
@@ -173,8 +176,8 @@ const received = {
   },
 };
 
-let asked = false,
-  askAgain = false;
+let asked = false;
+let askAgain = false;
 /** Ask for a prediction; while one is on its way, only the last picture is asked for again. */
 function predict() {
   askAgain = asked;
@@ -404,7 +407,7 @@ async function showMeasured(place) {
       "p",
       {},
       "Measured: three drawn classes with ten pictures each are taught to the lecture's network in" +
-        ` ${seconds.transfer} seconds; after ${seconds.scratch} seconds, the network from scratch has learned` +
+        ` ${seconds.transfer} seconds; after ${seconds.scratch} seconds, the one from scratch has learned` +
         ` them, too. Of ${good.count} new drawings, the first gets ${percent(good.transfer)} right and the` +
         ` second ${percent(good.scratch)}. Taught with the flawed examples and tested on ${flawed.count}` +
         ` drawings on the background of the other class, ${percent(flawed.transfer)} and` +

@@ -69,8 +69,8 @@ export function trainEpoch(student) {
   let loss = 0;
   while (order.length > 0) {
     const batch = order.splice(0, BATCH);
-    const inputs = batch.map((i) => pictures[i]),
-      targets = batch.map((i) => labels[i]);
+    const inputs = batch.map((i) => pictures[i]);
+    const targets = batch.map((i) => labels[i]);
     loss += (batch.length / pictures.length) * gradients(student.network, inputs, targets, student.random);
     update(student.network, RATES[student.kind], MOMENTUM);
   }
