@@ -152,7 +152,7 @@ const received = {
     if (epoch % 5 === 0 || epoch === EPOCHS[kind]) predict();
   },
   done() {
-    say(`Taught: ${result.textContent}`);
+    say(`Taught. ${result.textContent}`);
     const names = state.taught.map((entry) => entry.name);
     const drawn = state.drawing && newExamples(state.drawing, TESTED, random);
     if (drawn && String(names) === String(drawn.map(({ name }) => name))) {
@@ -214,7 +214,7 @@ function draw() {
       .map(([kind, { right, count, seconds }]) => {
         const score = count ? `${right} of ${count} held-out pictures right` : "no held-out pictures";
         const name =
-          kind === "transfer" ? "the lecture's network with a new last layer" : "the network from scratch";
+          kind === "transfer" ? "The lecture's network with a new last layer" : "the network from scratch";
         return `${name}: ${score} after ${seconds.toFixed(1)} seconds`;
       })
       .join("; ") + (results.length ? "." : "");
