@@ -209,7 +209,16 @@ def test_drawn_images_are_those_of_the_stand_in(value, open_page):
 
 
 WATCH, TEACH = "pages/watch.html", "pages/teach.html"
-PAUSED = "([name, said]) => document.querySelector(name).textContent.startsWith(said)"
+PAUSED = "([name, said]) => document.querySelector(name)?.textContent.startsWith(said)"
+
+
+READY = "() => globalThis.watch?.report || globalThis.teach?.pad"
+
+
+def ready(page):
+    """Wait until the page has come alive."""
+    page.wait_for_function(READY, timeout=60_000)
+    return page
 
 
 def wait_for(page, said, place="main .said", timeout=120_000):
@@ -241,7 +250,7 @@ def train(page, step=40):
 
 
 def test_a_network_learns_and_the_same_seed_gives_the_same_losses(open_page):
-    page = open_page(WATCH)
+    page = ready(open_page(WATCH))
     first = train(page)
     assert [point["step"] for point in first] == [0, 20, 40]
     assert first[0]["training"][0] == pytest.approx(np.log(10), abs=0.5)
@@ -257,7 +266,7 @@ def test_a_network_learns_and_the_same_seed_gives_the_same_losses(open_page):
 
 
 def test_each_step_changes_filters_maps_and_mistakes(open_page):
-    page = open_page(WATCH)
+    page = ready(open_page(WATCH))
     image = "document.querySelectorAll('.watch .still canvas')[%d].toDataURL()"
     before = page.evaluate(image % 0)
     press(page, "One step")
@@ -276,7 +285,7 @@ def test_each_step_changes_filters_maps_and_mistakes(open_page):
 
 
 def test_a_rate_that_is_too_large_is_no_error(open_page):
-    page = open_page(WATCH)
+    page = ready(open_page(WATCH))
     page.evaluate("""() => {
       const select = document.querySelector("[data-setting=rate]");
       select.append(new Option("1e30", "1e30"));
@@ -290,7 +299,7 @@ def test_a_rate_that_is_too_large_is_no_error(open_page):
 
 
 def test_a_hidden_tab_rests_and_goes_on(open_page):
-    page = open_page(WATCH)
+    page = ready(open_page(WATCH))
     press(page, "Start")
     hide = """(hidden) => {
       Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
@@ -340,7 +349,7 @@ def test_what_the_page_says_of_the_tasks_was_measured():
 
 
 def test_the_run_as_it_opens_is_still_the_one_that_was_measured(open_page):
-    page = open_page(WATCH)
+    page = ready(open_page(WATCH))
     press(page, "Start")
     wait_for(page, "Done", timeout=300_000)
     measured = json.loads((RUNS / "learning.json").read_text(encoding="utf-8"))["runs"]
@@ -361,7 +370,7 @@ def predicted(page):
 
 
 def test_drawn_examples_are_taught_at_one_click(open_page):
-    page = open_page(TEACH)
+    page = ready(open_page(TEACH))
     press(page, "Take drawn examples")
     said = wait_for(page, "Taught", timeout=300_000)
     assert said.count("of 6 held-out pictures right") == 2
@@ -379,7 +388,7 @@ def test_drawn_examples_are_taught_at_one_click(open_page):
 
 
 def test_three_pictures_of_one_background_teach_the_background(open_page):
-    page = open_page(TEACH)
+    page = ready(open_page(TEACH))
     press(page, "Take examples with a flaw")
     wait_for(page, "Taught", timeout=300_000)
     assert "nearly the same background" in page.locator(".advice").inner_text()
@@ -408,7 +417,7 @@ def plain(*colour):
 
 
 def test_each_mishap_is_one_sentence_and_nothing_is_lost(open_page):
-    page = open_page(TEACH)
+    page = ready(open_page(TEACH))
     advice = page.locator(".advice")
     assert '"class 1" and "class 2" have none yet' in advice.inner_text()
     said = fill(page, 0, ("a.png", plain(255, 0, 0)), ("notes.txt", b"no picture"))
@@ -439,12 +448,12 @@ def test_each_mishap_is_one_sentence_and_nothing_is_lost(open_page):
 
 
 def test_a_set_that_was_downloaded_can_be_opened_again(open_page):
-    page = open_page(TEACH)
+    page = ready(open_page(TEACH))
     fill(page, 0, ("a.png", plain(255, 0, 0)))
     page.get_by_role("textbox", name="Name of the class").first.fill("red things")
     with page.expect_download() as download:
         press(page, "Download the pictures")
-    other = open_page(TEACH)
+    other = ready(open_page(TEACH))
     other.locator("input[accept*=json]").set_input_files(download.value.path())
     wait_for(other, f"{download.value.path().name} was opened")
     names = other.get_by_role("textbox", name="Name of the class")
@@ -466,7 +475,7 @@ def test_the_network_that_does_not_arrive_is_one_sentence(open_page):
 
 
 def test_no_camera_is_one_sentence(open_page):
-    page = open_page(TEACH)
+    page = ready(open_page(TEACH))
     for error, sentence in (
         ("NotAllowedError", "The camera was refused"),
         ("NotFoundError", "No camera was found"),
@@ -507,6 +516,7 @@ def test_filmed_pictures_are_learned_and_a_lost_camera_loses_nothing(address):
             };"""
         )
         page.goto(address + TEACH)
+        ready(page)
         press(page, "Use the camera")
         wait_for(page, "The camera is on")
         page.wait_for_function("new Set(teach.pad.pixels).size > 10")
@@ -534,6 +544,8 @@ def test_filmed_pictures_are_learned_and_a_lost_camera_loses_nothing(address):
 @pytest.mark.parametrize("name", [PLAY, WATCH, TEACH])
 def test_pages_that_compute_are_accessible(name, theme, open_page):
     page = open_page(name, theme, reduced_motion="reduce")
+    if name != PLAY:
+        ready(page)
     if name == WATCH:
         train(page, 20)
     elif name == TEACH:
@@ -558,7 +570,7 @@ def test_pages_that_compute_are_accessible(name, theme, open_page):
 
 
 def test_training_is_reached_and_ruled_by_keyboard(open_page):
-    page = open_page(WATCH)
+    page = ready(open_page(WATCH))
     reached = []
     page.locator("#watch select").first.focus()
     for _ in range(12):
@@ -582,7 +594,7 @@ def test_without_javascript_a_figure_stands_there(name, open_page):
 
 
 def test_both_pages_work_offline_once_they_are_loaded(open_page):
-    page = open_page(WATCH)
+    page = ready(open_page(WATCH))
     page.wait_for_function("watch.report")
     page.context.set_offline(True)
     assert len(train(page, 20)) == 2
