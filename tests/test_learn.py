@@ -10,7 +10,6 @@ import test_browser
 from axe_playwright_python.sync_playwright import Axe
 from conftest import ROOT
 from PIL import Image
-from playwright.sync_api import sync_playwright
 from test_browser import CHROMIUM, PLAY
 
 from helpers import quiet_start
@@ -504,10 +503,10 @@ def test_no_camera_is_one_sentence(open_page):
 FAKE = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 
 
-def test_filmed_pictures_are_learned_and_a_lost_camera_loses_nothing(address):
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", *FAKE]
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+def test_filmed_pictures_are_learned_and_a_lost_camera_loses_nothing(browser, address):
+    flags = ["--no-sandbox", "--disable-gpu", *FAKE]
+    launch = browser.browser_type.launch
+    with launch(executable_path=CHROMIUM, args=flags) as chromium:
         page = chromium.new_page()
         page.add_init_script(
             """const ask = navigator.mediaDevices.getUserMedia;
@@ -534,7 +533,6 @@ def test_filmed_pictures_are_learned_and_a_lost_camera_loses_nothing(address):
         assert "kept" in wait_for(page, "The camera was taken away")
         wait_for(page, "Taught", timeout=300_000)
         assert page.locator(".thumbs button").count() == 3
-        chromium.close()
 
 
 # Both pages.
