@@ -13,6 +13,8 @@ from conftest import ROOT, git_environment, run
 
 from helpers import DataError, Dataset, load_cifar100, load_data
 
+PAGES_LEFT_OUT = r" +pre-render: .*\n| +- href: pages/(?:play|teach)\.qmd\n.*\n"
+
 
 def test_digits_take_the_place_of_cifar_100(clone):
     if load_data is not load_cifar100:
@@ -22,13 +24,14 @@ def test_digits_take_the_place_of_cifar_100(clone):
     for name, old, new in (
         ("helpers/data.py", "load_data = load_cifar100.*", load),
         ("notebooks/04-testing.ipynb", r'"dolphin\\"', r'"digit 8\"'),
-        ("_quarto.yml", r" +pre-render: .*\n| +- href: pages/play\.qmd\n.*\n", ""),
+        ("_quarto.yml", PAGES_LEFT_OUT, ""),
     ):
         text = (clone / name).read_text(encoding="utf-8")
         text, changes = re.subn(old, new.replace("\\", r"\\"), text)
         assert changes > 0
         (clone / name).write_text(text, encoding="utf-8")
-    (clone / "pages/play.qmd").unlink()
+    for page in ("play", "teach"):
+        (clone / f"pages/{page}.qmd").unlink()
     paths = [*sorted(clone.glob("notebooks/0[1-4]*.ipynb"))]
     notebook = nbformat.read(paths[1], as_version=4)
     first = re.compile(r"(?:#.*\n)*(.*?)(?: = |$)", re.M)  # what a cell defines

@@ -121,7 +121,10 @@ def test_another_network_changes_the_page(open_page):
     plain = model.predict(pixels(page), verbose=0)[0]
     warm = np.sqrt(plain) / np.sqrt(plain).sum()
     cells = page.locator(".answers tbody tr").first.locator("td").all_inner_texts()
-    assert [c.strip() for c in cells] == [f"{p.max():.1%}" for p in (plain, warm)]
+    assert [c.strip() for c in cells] == [f"{warm.max():.1%}"]
+    page.locator("summary", has_text="How softmax computes").click()
+    formula = page.locator(".formula").inner_text()
+    assert formula.endswith(f"= 1 / {1 / warm.max():.3f} = {warm.max():.1%}")
 
 
 def test_layer_without_counterpart_is_one_sentence():
@@ -170,13 +173,68 @@ def test_each_mishap_is_one_sentence_and_the_page_goes_on(open_page, tmp_path):
     assert page.wrong == []
 
 
+SLOW = """() => {
+  const read = globalThis.createImageBitmap;
+  globalThis.createImageBitmap = async (file) => {
+    await new Promise((resolve) => setTimeout(resolve, 800));
+    return read(file);
+  };
+}"""
+
+
+def test_the_latest_choice_wins_whatever_loads_slower(open_page):
+    page = begin(open_page(PLAY))
+    page.evaluate(SLOW)
+    file = {"name": "slow.png", "mimeType": "", "buffer": png(50, 50)}
+    page.set_input_files("input[type=file]", file)
+    begin(page, "apple")
+    apple = pixels(page)
+    page.wait_for_timeout(1500)
+    assert (pixels(page) == apple).all()
+    assert "apple" in page.locator("#play > .said").inner_text()
+    assert "slow" in choose(page, png(60, 60), "slow.png"), "chosen last, it counts"
+
+
+def test_the_chosen_map_stays_when_the_picture_changes(open_page):
+    page = begin(open_page(PLAY))
+    layer = page.locator(".way fieldset").nth(2)
+    layer.get_by_role("button", name="Show all").click()
+    layer.locator("input").nth(40).check()
+    chosen = page.locator(".way input:checked").get_attribute("value")
+    for drawing in ("apple", "sea", "rocket"):
+        begin(page, drawing)
+        assert page.locator(".way input:checked").get_attribute("value") == chosen
+    number = chosen.split()[1]
+    assert f"Map {number}," in page.locator(".sum p").first.inner_text()
+
+
+def test_without_test_images_the_page_says_so_and_goes_on(open_page):
+    page = open_page("index.html")
+    network = json.loads((NETWORK / "network.json").read_text(encoding="utf-8"))
+    body = json.dumps({**network, "samples": [1, 2]})
+    page.route("**/network.json", lambda route: route.fulfill(body=body))
+    handlers = [
+        lambda route: route.fulfill(status=404),
+        lambda route: route.fulfill(body=b"too short"),
+        lambda route: route.abort(),
+    ]
+    for handler in handlers:
+        page.unroute("**/samples.bin")
+        page.route("**/samples.bin", handler)
+        page.go(PLAY)
+        begin(page)
+        said = page.locator("#play div > p[role=status]").first
+        assert "reload the page" in said.inner_text()
+        assert page.locator(".answers tbody tr").count() == 5
+
+
 def test_all_of_it_by_keyboard(open_page):
     page = begin(open_page(PLAY))
-    page.evaluate("document.querySelector('#play input').focus()")
+    page.evaluate("document.querySelector('#play canvas.picture').focus()")
     reached = ""
     for _ in range(60):
-        page.keyboard.press("Tab")
         reached += page.evaluate("document.activeElement.ariaLabel + '\\n'")
+        page.keyboard.press("Tab")
     for name in ("The picture", r"map \d", r"Map \d", "Picture", "Output", "weight"):
         assert re.search(f"^{name}", reached, re.M), name
     own, touch = "#play > .said", ".convolution-to-touch > .said"

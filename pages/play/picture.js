@@ -2,9 +2,13 @@
 // This is what PIL's ImageOps.fit does, so a photo gets the same pixels here and in notebook 4.
 
 export const SIZE = 32;
-const LARGEST = 2048; // a larger square is first halved and halved by the browser: phones limit their canvases
+// A larger square is first shrunk to this size by the browser, because phones limit their canvases.
+const LARGEST = 2048;
 
-/** Return the pixels of a picture in a file: SIZE x SIZE x 3 numbers from 0 to 255, and a sentence about them. */
+/**
+ * Return the pixels of a picture in a file: SIZE x SIZE x 3 numbers from 0 to 255, and a sentence about
+ * them.
+ */
 export async function readFile(file) {
   const name = file.name || "The picture";
   let bitmap;
@@ -15,9 +19,15 @@ export async function readFile(file) {
   }
   const { width, height } = bitmap;
   if (Math.min(width, height) < SIZE / 2) {
-    throw new Error(`${name} has only ${width} × ${height} pixels: choose a picture of at least ${SIZE / 2} × ${SIZE / 2}.`);
+    throw new Error(
+      `${name} has only ${width} × ${height} pixels:` +
+        ` choose a picture of at least ${SIZE / 2} × ${SIZE / 2}.`,
+    );
   }
-  return { pixels: shrink(bitmap, width, height), sentence: `${name}, ${width} × ${height} pixels: its central square, shrunk to ${SIZE} × ${SIZE}.` };
+  return {
+    pixels: shrink(bitmap, width, height),
+    sentence: `${name}, ${width} × ${height} pixels: its central square, shrunk to ${SIZE} × ${SIZE}.`,
+  };
 }
 
 /** Crop the central square of a bitmap or canvas and shrink it, on a white ground. */
@@ -25,12 +35,17 @@ export function shrink(source, width, height) {
   const side = Math.min(width, height);
   // The filter reaches a little beyond the square, as PIL's does.
   const reach = side / 16;
-  const left = (width - side) / 2, top = (height - side) / 2;
-  const x = Math.max(0, Math.floor(left - reach)), y = Math.max(0, Math.floor(top - reach));
+  const left = (width - side) / 2;
+  const top = (height - side) / 2;
+  const x = Math.max(0, Math.floor(left - reach));
+  const y = Math.max(0, Math.floor(top - reach));
   const wide = Math.min(width, Math.ceil(left + side + reach)) - x;
   const high = Math.min(height, Math.ceil(top + side + reach)) - y;
   const zoom = Math.min(1, LARGEST / side);
-  const canvas = Object.assign(document.createElement("canvas"), { width: Math.round(wide * zoom), height: Math.round(high * zoom) });
+  const canvas = Object.assign(document.createElement("canvas"), {
+    width: Math.round(wide * zoom),
+    height: Math.round(high * zoom),
+  });
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.fillStyle = "white";
   context.imageSmoothingQuality = "high";
@@ -42,11 +57,23 @@ export function shrink(source, width, height) {
   const down = weights(canvas.height, (top - y) * zoom, side * zoom);
   const rows = new Uint8ClampedArray(canvas.height * SIZE * 3); // narrow already, still as high as before
   for (let row = 0; row < canvas.height; row++) {
-    resample(across, (i) => (row * canvas.width + i) * 4, data, (i) => (row * SIZE + i) * 3, rows);
+    resample(
+      across,
+      (i) => (row * canvas.width + i) * 4,
+      data,
+      (i) => (row * SIZE + i) * 3,
+      rows,
+    );
   }
   const pixels = new Uint8ClampedArray(SIZE * SIZE * 3);
   for (let column = 0; column < SIZE; column++) {
-    resample(down, (i) => (i * SIZE + column) * 3, rows, (i) => (i * SIZE + column) * 3, pixels);
+    resample(
+      down,
+      (i) => (i * SIZE + column) * 3,
+      rows,
+      (i) => (i * SIZE + column) * 3,
+      pixels,
+    );
   }
   return Float32Array.from(pixels);
 }
@@ -62,9 +89,13 @@ function resample(weights, from, source, to, target) {
   });
 }
 
-/** Return for each of SIZE new pixels the first old one that counts, and the shares of this and the following. */
+/**
+ * Return for each of SIZE new pixels the first old one that counts, and the shares of this and the
+ * following.
+ */
 function weights(length, start, side) {
-  const scale = side / SIZE, wide = Math.max(scale, 1);
+  const scale = side / SIZE;
+  const wide = Math.max(scale, 1);
   return Array.from({ length: SIZE }, (_, i) => {
     const centre = start + (i + 0.5) * scale;
     const first = Math.max(0, Math.floor(centre - 2 * wide + 0.5));
@@ -75,7 +106,10 @@ function weights(length, start, side) {
   });
 }
 
-/** The cubic filter of R. G. Keys (1981) with a = -0.5, as in PIL: near 1 at the centre, 0 from a distance of 2 on. */
+/**
+ * The cubic filter of R. G. Keys (1981) with a = -0.5, as in PIL: near 1 at the centre, 0 from a
+ * distance of 2 on.
+ */
 function cubic(distance) {
   const d = Math.abs(distance);
   if (d < 1) return (1.5 * d - 2.5) * d * d + 1;

@@ -152,6 +152,8 @@ def main():
     measured = RUNS / "play.json"
     about["measured"] = json.loads(measured.read_text()) if measured.exists() else None
     files["network.json"] = json.dumps(about).encode()
+    learning = RUNS / "learning.json"  # tools/pages/measure_learning.py
+    files["learning.json"] = learning.read_bytes() if learning.exists() else b"null"
     shutil.rmtree(TARGET, ignore_errors=True)
     TARGET.mkdir(parents=True)
     for name, content in files.items():

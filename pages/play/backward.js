@@ -1,0 +1,285 @@
+// How a network learns, in plain JavaScript: each layer with its way forward and, beside it, its way back.
+//
+// What goes from layer to layer is a tensor, { data, shape }: the numbers in one row, and how they are
+// to be read. A picture has the shape [height, width, channels], so the number of channel c in row y
+// and column x stands at (y * width + x) * channels + c, as in NumPy.
+//
+// Forward, a layer computes its outputs from its inputs. Backward, it receives the gradient of the loss
+// with respect to its outputs: how fast the loss grows with each of them. By the chain rule it returns
+// the gradient with respect to its inputs, which are the outputs of the layer before. On the way it adds
+// to the gradients of its own weights, which the optimizer needs.
+
+const size = (shape) => shape.reduce((a, b) => a * b);
+/** Make a row of zeros of the same kind: 32-bit numbers as in Keras, or 64 bits where a test wants more. */
+const zeros = (like, length) => new like.constructor(length);
+
+/** List the inputs that a window covers: row and column in the input, and the position in the window. */
+export function windowAt(layer, row, column, [height, width]) {
+  const covered = [];
+  for (let i = 0; i < layer.kernel[0]; i++) {
+    for (let j = 0; j < layer.kernel[1]; j++) {
+      const y = row * layer.stride[0] - layer.padding[0] + i;
+      const x = column * layer.stride[1] - layer.padding[1] + j;
+      // Outside the picture there is padding. It adds nothing to a sum, and pooling passes over it.
+      if (y >= 0 && y < height && x >= 0 && x < width) covered.push([y, x, i * layer.kernel[1] + j]);
+    }
+  }
+  return covered;
+}
+
+/** List for each position of a pooling where the numbers of its window stand, those of the first channel. */
+function windows(layer, shape) {
+  if (layer.windows) return layer.windows;
+  const [rows, columns] = layer.shape.length === 3 ? layer.shape : [1, 1]; // global pooling has one window
+  layer.windows = [];
+  for (let position = 0; position < rows * columns; position++) {
+    const covered = windowAt(layer, Math.floor(position / columns), position % columns, shape);
+    layer.windows.push(covered.map(([y, x]) => (y * shape[1] + x) * shape[2]));
+  }
+  return layer.windows;
+}
+
+/** List for each position of a convolution which input meets which weights; no picture changes this. */
+function meetings(layer, shape) {
+  if (layer.meetings) return layer.meetings;
+  const [rows, columns, filters] = layer.shape,
+    channels = shape[2];
+  layer.meetings = [];
+  for (let position = 0; position < rows * columns; position++) {
+    const inputs = [];
+    const places = []; // the place of an input's weight for the first filter; the others follow it
+    for (const [y, x, k] of windowAt(layer, Math.floor(position / columns), position % columns, shape)) {
+      for (let c = 0; c < channels; c++) {
+        inputs.push((y * shape[1] + x) * channels + c);
+        places.push((k * channels + c) * filters);
+      }
+    }
+    layer.meetings.push({ inputs: Int32Array.from(inputs), places: Int32Array.from(places) });
+  }
+  return layer.meetings;
+}
+
+export const layers = {
+  // A convolution: at each position, products of inputs and weights, added up for every filter.
+  conv: {
+    forward(layer, { data, shape }) {
+      const filters = layer.shape[2];
+      const [weights, bias] = layer.arrays;
+      const output = zeros(data, size(layer.shape));
+      const positions = meetings(layer, shape);
+      for (let position = 0; position < positions.length; position++) {
+        const { inputs, places } = positions[position];
+        const first = position * filters;
+        if (bias) output.set(bias, first);
+        for (let i = 0; i < inputs.length; i++) {
+          const value = data[inputs[i]];
+          const place = places[i];
+          if (value === 0) continue; // ReLU has made many zeros
+          for (let f = 0; f < filters; f++) output[first + f] += value * weights[place + f];
+        }
+      }
+      return output;
+    },
+    // In a product, the gradient of each factor is the other factor times the gradient of the sum. A weight
+    // is used at every position, and an input in several windows, so what arrives there adds up.
+    backward(layer, { data, shape }, gradient) {
+      const filters = layer.shape[2];
+      const [weights] = layer.arrays;
+      const [weightGradient, biasGradient] = layer.gradients;
+      const inputGradient = zeros(data, data.length);
+      const positions = meetings(layer, shape);
+      for (let position = 0; position < positions.length; position++) {
+        const { inputs, places } = positions[position];
+        for (let f = 0; f < filters; f++) {
+          const arriving = gradient[position * filters + f];
+          if (arriving === 0) continue; // pooling and ReLU have made most of them zero
+          if (biasGradient) biasGradient[f] += arriving;
+          for (let i = 0; i < inputs.length; i++) {
+            weightGradient[places[i] + f] += data[inputs[i]] * arriving;
+            inputGradient[inputs[i]] += weights[places[i] + f] * arriving;
+          }
+        }
+      }
+      return inputGradient;
+    },
+  },
+
+  // Pooling: of each window the largest number, or the mean; every channel for itself.
+  pool: {
+    forward(layer, { data, shape }) {
+      const channels = shape[2];
+      const output = zeros(data, size(layer.shape));
+      windows(layer, shape).forEach((window, position) => {
+        for (let c = 0; c < channels; c++) {
+          let largest = -Infinity;
+          let sum = 0;
+          for (let i = 0; i < window.length; i++) {
+            const value = data[window[i] + c];
+            if (value > largest) largest = value;
+            sum += value;
+          }
+          output[position * channels + c] = layer.take === "max" ? largest : sum / window.length;
+        }
+      });
+      return output;
+    },
+    // Only the largest number of a window reached the output, so it gets the whole gradient.
+    // In a mean, all have an equal share.
+    backward(layer, { data, shape }, gradient) {
+      const channels = shape[2];
+      const inputGradient = zeros(data, data.length);
+      windows(layer, shape).forEach((window, position) => {
+        for (let c = 0; c < channels; c++) {
+          const arriving = gradient[position * channels + c];
+          if (layer.take === "max") {
+            const largest = window.reduce((best, at) => (data[at + c] > data[best + c] ? at : best));
+            inputGradient[largest + c] += arriving;
+          } else {
+            for (const at of window) inputGradient[at + c] += arriving / window.length;
+          }
+        }
+      });
+      return inputGradient;
+    },
+  },
+
+  // A dense layer: every input has a weight for every output.
+  dense: {
+    forward(layer, { data }) {
+      const outputs = layer.shape[0];
+      const [weights, bias] = layer.arrays;
+      const output = zeros(data, outputs);
+      if (bias) output.set(bias);
+      for (let i = 0; i < data.length; i++) {
+        if (data[i] === 0) continue;
+        for (let o = 0; o < outputs; o++) output[o] += data[i] * weights[i * outputs + o];
+      }
+      return output;
+    },
+    backward(layer, { data }, gradient) {
+      const outputs = layer.shape[0];
+      const [weights] = layer.arrays;
+      const [weightGradient, biasGradient] = layer.gradients;
+      const inputGradient = zeros(data, data.length);
+      if (biasGradient) for (let o = 0; o < outputs; o++) biasGradient[o] += gradient[o];
+      for (let i = 0; i < data.length; i++) {
+        for (let o = 0; o < outputs; o++) {
+          weightGradient[i * outputs + o] += data[i] * gradient[o];
+          inputGradient[i] += weights[i * outputs + o] * gradient[o];
+        }
+      }
+      return inputGradient;
+    },
+  },
+
+  // Dropout: in training each number is dropped with probability `rate`, at random and anew for every
+  // picture, and the others grow to keep the mean. At inference, where `random` is missing, it does nothing.
+  dropout: {
+    forward(layer, { data }, random) {
+      const factor = () => (random() < layer.rate ? 0 : 1 / (1 - layer.rate));
+      layer.factors = data.map(random ? factor : () => 1);
+      return data.map((value, i) => value * layer.factors[i]);
+    },
+    backward: (layer, input, gradient) => gradient.map((value, i) => value * layer.factors[i]),
+  },
+
+  // Rescaling, and batch normalisation at inference: a factor and an offset, by channel.
+  scale: {
+    forward: (layer, { data, shape }) =>
+      data.map((value, i) => value * pick(layer.scale, i, shape) + pick(layer.offset, i, shape)),
+    backward: (layer, { shape }, gradient) => gradient.map((value, i) => value * pick(layer.scale, i, shape)),
+  },
+
+  // Flattening only changes how the numbers are read.
+  same: {
+    forward: (layer, { data }) => data.slice(),
+    backward: (layer, input, gradient) => gradient,
+  },
+};
+
+const pick = (numbers, i, shape) => numbers[numbers.length === 1 ? 0 : i % shape.at(-1)];
+
+/**
+ * Exponentiate each score and divide by the total. (Subtracting the largest score only prevents
+ * overflow.)
+ */
+export function softmax(scores) {
+  const largest = scores.reduce((a, b) => Math.max(a, b));
+  const powers = Array.from(scores, (score) => Math.exp(score - largest));
+  const total = powers.reduce((a, b) => a + b);
+  return powers.map((power) => power / total);
+}
+
+// What a layer does to its numbers at the end. The way back of softmax is in `backward`, with the loss.
+const activations = {
+  linear: { forward: (data) => data, backward: (output, gradient) => gradient },
+  relu: {
+    forward: (data) => data.map((value) => (value < 0 ? 0 : value)),
+    backward: (output, gradient) => gradient.map((value, i) => (output[i] > 0 ? value : 0)),
+  },
+  softmax: { forward: (data) => data.constructor.from(softmax(data)) },
+};
+
+/** Return the tensors of one picture: first the picture itself, then the output of each layer. */
+export function forward(network, pixels, random = null) {
+  const tensors = [{ data: pixels, shape: network.input }];
+  for (const layer of network.layers) {
+    const scores = layers[layer.kind].forward(layer, tensors.at(-1), random);
+    const data = activations[layer.activation].forward(scores);
+    tensors.push({ data, shape: layer.shape, scores });
+  }
+  return tensors;
+}
+
+/** The loss of one picture, cross-entropy: the less probable its label, the larger. */
+export const crossEntropy = (probabilities, label) => -Math.log(Math.max(probabilities[label], 1e-7));
+
+/** Go back from the loss of one picture to the picture itself, and add to the gradients of all weights. */
+export function backward(network, tensors, label) {
+  // Softmax and cross-entropy together have the simplest gradient there is, with respect to the scores:
+  // the probabilities minus what they should have been, 1 for the label and 0 for the others.
+  let gradient = tensors.at(-1).data.slice();
+  gradient[label] -= 1;
+  for (let i = network.layers.length - 1; i >= 0; i--) {
+    const layer = network.layers[i];
+    if (layer.activation !== "softmax") {
+      gradient = activations[layer.activation].backward(tensors[i + 1].data, gradient);
+    }
+    gradient = layers[layer.kind].backward(layer, tensors[i], gradient);
+  }
+  return gradient;
+}
+
+/** Compute the gradients of the mean loss of a batch, and return that loss. */
+export function gradients(network, pictures, labels, random = null) {
+  for (const layer of network.layers)
+    layer.gradients = layer.arrays.map((array) => zeros(array, array.length));
+  let loss = 0;
+  pictures.forEach((pixels, i) => {
+    const tensors = forward(network, pixels, random);
+    loss += crossEntropy(tensors.at(-1).data, labels[i]) / pictures.length;
+    backward(network, tensors, labels[i]);
+  });
+  for (const gradient of network.layers.flatMap((layer) => layer.gradients)) {
+    gradient.forEach((sum, i) => (gradient[i] = sum / pictures.length));
+  }
+  return loss;
+}
+
+/**
+ * Gradient descent with momentum: each weight moves against its gradient, and keeps some of its last
+ * move.
+ */
+export function update(network, rate, momentum) {
+  for (const layer of network.layers) {
+    layer.moves ??= layer.arrays.map((array) => zeros(array, array.length));
+    layer.arrays.forEach((array, a) => {
+      const move = layer.moves[a];
+      const gradient = layer.gradients[a];
+      for (let i = 0; i < array.length; i++) {
+        move[i] = momentum * move[i] - rate * gradient[i];
+        array[i] += move[i];
+      }
+    });
+  }
+}
