@@ -11,7 +11,16 @@ const still = matchMedia("(prefers-reduced-motion: reduce)");
 const loss = (value) => value.toFixed(2);
 
 // What there is: the runs, the last of them being trained, and the last report of the worker.
-const state = { runs: [], report: null, running: false, slept: false, picture: 0, drawn: 0, worker: null };
+const state = {
+  runs: [],
+  report: null,
+  running: false,
+  slept: false,
+  single: false,
+  picture: 0,
+  drawn: 0,
+  worker: null,
+};
 globalThis.watch = state; // for the tests and the benchmark
 
 const button = (text, onclick) => make("button", { type: "button", onclick }, text);
@@ -90,12 +99,20 @@ function receive(report) {
   if (report.ended) {
     setRunning(false);
     summarise("Done");
+  } else if (state.single && report.step > 0) {
+    state.single = false;
+    summarise("Stopped");
   }
   // Whoever prefers little motion sees a new state once in a second, and when training rests.
   const now = performance.now();
   if (still.matches && state.running && now - state.drawn < 1000) return;
   state.drawn = now;
   draw();
+}
+
+function oneStep() {
+  state.single = true;
+  send("step");
 }
 
 function summarise(what) {
@@ -246,12 +263,7 @@ async function attach(place) {
       { class: "choices settings" },
       ...Object.entries(SETTINGS).map(([name, { label }]) => make("label", {}, label, choices[name])),
     ),
-    row(
-      start,
-      button("One step", () => send("step")),
-      button("Start again", restart),
-      progress,
-    ),
+    row(start, button("One step", oneStep), button("Start again", restart), progress),
     said,
     make("div", { class: "pair" }, figure("Loss", charts.loss), figure("Accuracy", charts.accuracy)),
     figure("The filters of the first convolution, 3 × 3 pixels in colour: grey is a weight of 0", filters),

@@ -1,4 +1,4 @@
-"""Write what the page `play` computes with: the network, its weights, test images.
+"""Write what the pages compute with: the network, its weights, images, measurements.
 
 Quarto and smalldocs call this before they render (``pre-render`` in _quarto.yml). It
 reads the run `baseline` and the network's cell in notebook 2, so a run that is recorded
