@@ -21,13 +21,15 @@ if TYPE_CHECKING:  # for editors, which follow these names and do not run the re
     from helpers.figures import model_summary, plot_images, plot_network, set_style
     from helpers.notebooks import quiet_start, train_without_pauses
     from helpers.photo import PhotoError, load_photo
-    from helpers.runs import Run, RunError, load_run, load_runs, tidy_history
-    from helpers.training import (
-        TrainingError,
-        check_epochs,
-        explain_interrupts,
-        load_recorded_weights,
+    from helpers.runs import (
+        Run,
+        RunError,
+        load_run,
+        load_runs,
+        load_weights,
+        tidy_history,
     )
+    from helpers.training import TrainingError, check_epochs, explain_interrupts
 
 _MODULES = {
     "data": [
@@ -43,13 +45,15 @@ _MODULES = {
     "figures": ["model_summary", "plot_images", "plot_network", "set_style"],
     "notebooks": ["quiet_start", "train_without_pauses"],
     "photo": ["PhotoError", "load_photo"],
-    "runs": ["Run", "RunError", "load_run", "load_runs", "tidy_history"],
-    "training": [
-        "TrainingError",
-        "check_epochs",
-        "explain_interrupts",
-        "load_recorded_weights",
+    "runs": [
+        "Run",
+        "RunError",
+        "load_run",
+        "load_runs",
+        "load_weights",
+        "tidy_history",
     ],
+    "training": ["TrainingError", "check_epochs", "explain_interrupts"],
 }
 __all__ = sorted(name for names in _MODULES.values() for name in names)
 

@@ -15,6 +15,10 @@ ADVICE = "restore the folder from git, or record it again with `make record`."
 class RunError(Exception):
     """A recorded training cannot be used; the message says why and what to do."""
 
+    def _render_traceback_(self):
+        """Let a notebook show the sentence alone."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class Run(NamedTuple):
     """A recorded training."""
@@ -79,6 +83,44 @@ def load_runs(group, drafts=False):
     for run in runs:
         run.history[["step", "seed"]] = run.record["step"], run.record["seed"]
     return trainings, pd.concat([run.history for run in runs], ignore_index=True)
+
+
+def load_weights(model, run):
+    """Load the weights of a recorded training into a network with the same layers.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The network, as the function builds it that was recorded.
+    run : Run
+        What `load_run` returns.
+
+    Raises
+    ------
+    RunError
+        If the training kept no weights, or they belong to another network than this.
+    """
+    name = f"runs/{run.record['run']} ({run.record['step']})"
+    if run.weights is None:
+        raise RunError(
+            f"{name} kept no weights, expected a training that did: choose one of the"
+            ' recorded runs with a file of weights, such as "baseline".'
+        )
+    recorded, given = run.record["parameters"], model.count_params()
+    fits = recorded == given
+    if fits:
+        try:
+            model.load_weights(run.weights)
+        except (KeyError, ValueError):  # as many parameters, in other layers
+            fits = False
+    if not fits:
+        raise RunError(
+            f"The weights of {name} belong to a network of {recorded:,} parameters,"
+            f" and this one has {given:,}"
+            + (" in other layers" if recorded == given else "")
+            + ": restore build_model in part 2, or record it again with"
+            f" `make record JOBS={run.record['run']}`."
+        )
 
 
 def _trainings(name):

@@ -66,27 +66,3 @@ def _span(numbers):
     if not numbers:
         return "none"
     return f"{numbers[0] + 1} to {numbers[-1] + 1}"
-
-
-def load_recorded_weights(model, path):
-    """Load recorded weights into a model, and return it.
-
-    Raises
-    ------
-    TrainingError
-        If the weights are those of another network, or are missing.
-    """
-    try:
-        model.load_weights(path)
-    except FileNotFoundError:
-        raise TrainingError(
-            f"{path} is missing, expected recorded weights: restore it, or record them"
-            " with make record."
-        ) from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise TrainingError(
-            f"The weights in {path} are those of another network than this one, which"
-            f" has {model.count_params():,} parameters: undo the change in build_model"
-            " and run its cell again, or train yours."
-        ) from error
-    return model

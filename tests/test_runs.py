@@ -6,8 +6,8 @@ import shutil
 import pytest
 from jsonschema import Draft202012Validator
 
-from helpers import RunError, load_run, load_runs, tidy_history
-from helpers.runs import RUNS
+from helpers import RunError, load_run, load_runs, load_weights, tidy_history
+from helpers.runs import RUNS, Run
 
 
 def test_records_follow_the_schema_and_are_whole():
@@ -89,3 +89,35 @@ def test_history_becomes_tidy():
     for wrong in ({"loss": [1.0]}, repeated):
         with pytest.raises(ValueError, match="pass the history of one fit"):
             tidy_history(wrong)
+
+
+def network(*units):
+    """A small dense network on five inputs, with other weights each time."""
+    import keras
+
+    dense = [keras.layers.Dense(n) for n in units]
+    return keras.Sequential([keras.Input(shape=(5,)), *dense])
+
+
+def test_weights_of_another_network_are_one_sentence(tmp_path):
+    model = network(4, 2)
+    model.save_weights(tmp_path / "model.weights.h5")
+    record = {"run": "group", "step": "Step", "parameters": model.count_params()}
+    run = Run(record, None, tmp_path / "model.weights.h5")
+
+    same = network(4, 2)
+    load_weights(same, run)
+    for loaded, saved in zip(same.get_weights(), model.get_weights(), strict=True):
+        assert (loaded == saved).all()
+
+    fits_not = "belong to a network of 34 parameters, and this one has"
+    for units, sentence in (
+        ((4, 3), f"{fits_not} 39: restore build_model in part 2, or record"),
+        ((4,), f"{fits_not} 24: restore"),  # Keras itself would load half of the file
+        ((3, 4), f"{fits_not} 34 in other layers: restore"),
+    ):
+        with pytest.raises(RunError, match=sentence) as caught:
+            load_weights(network(*units), run)
+        assert len(str(caught.value).splitlines()) == 1
+    with pytest.raises(RunError, match="kept no weights, expected a training that did"):
+        load_weights(model, run._replace(weights=None))

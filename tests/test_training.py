@@ -8,7 +8,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 from helpers import quiet_start
-from helpers.training import TrainingError, check_epochs, load_recorded_weights
+from helpers.training import TrainingError, check_epochs
 
 
 def shown(*cells):
@@ -61,23 +61,3 @@ def test_model_that_was_trained_before_is_one_sentence():
     second = model.fit(**data, epochs=3, verbose=0)
     with pytest.raises(TrainingError, match="has taken 24 steps, expected 12: it went"):
         check_epochs(second, 3)
-
-
-def test_weights_of_another_network_are_one_sentence(tmp_path):
-    with quiet_start():
-        import keras
-
-    def network(units, layers=1):
-        dense = [keras.layers.Dense(units) for _ in range(layers)]
-        return keras.Sequential([keras.Input((4,)), *dense])
-
-    path = tmp_path / "model.weights.h5"
-    recorded = network(3)
-    recorded.save_weights(path)
-    again = load_recorded_weights(network(3), path)
-    assert (again.get_weights()[0] == recorded.get_weights()[0]).all()
-    for other, parameters in ((network(5), 25), (network(3, layers=2), 27)):
-        with pytest.raises(TrainingError, match=f"which has {parameters} parameters"):
-            load_recorded_weights(other, path)
-    with pytest.raises(TrainingError, match="is missing, expected recorded weights"):
-        load_recorded_weights(network(3), tmp_path / "no.weights.h5")
