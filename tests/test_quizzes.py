@@ -59,7 +59,7 @@ def test_command_fills_a_cell_and_leaves_the_rest(small, capsys):
     assert "were filled" in capsys.readouterr().out
     once = notebook.read_bytes()
     text = nbformat.read(notebook, as_version=4).cells[0].source
-    assert text.startswith("<!-- quiz: size -->\n\n**Quiz.** How many?\n")
+    assert text.startswith("<!-- quiz: size -->\n\n**Quiz: How many?**\n")
     assert text.count("<details ") == text.count("</details>") == 3
     assert "<summary>A. <code>x &#42; 2</code></summary>\n\n**Right.** It d" in text
     assert "B. A &lt;b&gt; &amp; &#36;c&#95;1&#36;</summary>\n\n**Not quite.**" in text

@@ -85,7 +85,7 @@ def _is_text(value):
 
 def cell_text(part, name, quiz):
     """Return the Markdown of the cell that shows a quiz."""
-    lines = [f"<!-- quiz: {name} -->", "", f"**Quiz.** {_one_line(quiz['question'])}"]
+    lines = [f"<!-- quiz: {name} -->", "", f"**Quiz: {_one_line(quiz['question'])}**"]
     for letter, option in zip(LETTERS, quiz["options"], strict=False):
         verdict = "Right." if option.get("right") else "Not quite."
         # Of the options with one name, a browser keeps at most one open.
