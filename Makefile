@@ -34,7 +34,7 @@ test: $(DEV) ## run all tests, and the notebooks against their stored outputs
 	@$(BIN)/python -m tools.checks.test
 
 notebooks: $(READY) ## execute the notebooks in place, on the real data, and redraw the pictures
-	@$(BIN)/python -m tools.notebooks.export
+	@$(BIN)/python -m tools.notebooks.export && $(BIN)/python -m tools.notebooks.quizzes
 	@for notebook in notebooks/*.ipynb; do $(BIN)/python -m tools.notebooks.execute "$$notebook" || exit 1; done
 	@$(BIN)/python -m tools.pages.pictures && $(BIN)/python -m tools.pages.draw
 
