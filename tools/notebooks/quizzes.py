@@ -65,17 +65,23 @@ def _fault(quiz):
     if not isinstance(options, list) or len(options) not in (3, 4):
         return "has not 3 or 4 options"
     for option in options:
-        if not isinstance(option, dict) or not set(option) <= {"text", "right", "why"}:
-            return "has an option with other entries than text, right and why"
-        if not _is_text(option.get("text")):
-            return "has an option without a text; numbers need quotation marks"
-        if not _is_text(option.get("why")):
-            return f"does not say why of the option {option['text']!r}"
-        if option.get("right", True) is not True:
-            return "has an entry right that is not true: leave it out where it is not"
+        fault = _fault_of_option(option)
+        if fault:
+            return fault
     right = sum("right" in option for option in options)
-    if right != 1:
-        return f"has {right} right options, expected one"
+    return None if right == 1 else f"has {right} right options, expected one"
+
+
+def _fault_of_option(option):
+    """Return what is wrong with the form of one option, or None."""
+    if not isinstance(option, dict) or not set(option) <= {"text", "right", "why"}:
+        return "has an option with other entries than text, right and why"
+    if not _is_text(option.get("text")):
+        return "has an option without a text; numbers need quotation marks"
+    if not _is_text(option.get("why")):
+        return f"does not say why of the option {option['text']!r}"
+    if option.get("right", True) is not True:
+        return "has an entry right that is not true: leave it out where it is not"
     return None
 
 
