@@ -83,7 +83,8 @@ def module_text(replaced=None):
     Raises
     ------
     ValueError
-        If two notebooks define the same name.
+        If two notebooks define the same name, or an exported cell does anything else
+        than define functions, classes and constants.
     """
     parts, defined_in = [BEGINNING], {}
     for path in sorted(NOTEBOOKS.glob("*.ipynb")):
@@ -93,6 +94,8 @@ def module_text(replaced=None):
 
         # The lines `#| ...` are for pages only.
         cells = [re.sub(r"^#\|.*\n*", "", cell, flags=re.M).strip() for cell in cells]
+        for cell in cells:
+            _refuse_other_statements(path.name, cell)
         for name in set().union(*map(_names, cells)):
             if name in defined_in:
                 raise ValueError(
@@ -102,6 +105,20 @@ def module_text(replaced=None):
             defined_in[name] = path.name
         parts.append(f"# From notebooks/{path.name}.\n\n\n" + "\n\n\n".join(cells))
     return "\n\n".join(part.rstrip() + "\n" for part in [*parts, ENDING])
+
+
+def _refuse_other_statements(notebook, cell):
+    """Raise ValueError unless a cell only defines functions, classes and constants."""
+    for statement in ast.parse(cell).body:
+        defines = isinstance(statement, ast.FunctionDef | ast.ClassDef)
+        if isinstance(statement, ast.Assign):
+            defines = all(isinstance(t, ast.Name) for t in statement.targets)
+        if not defines:
+            line = ast.unparse(statement).splitlines()[0]
+            raise ValueError(
+                f"a cell of {notebook} tagged export has the line `{line}`, expected"
+                " functions, classes and constants only: move it to another cell."
+            )
 
 
 def write_module(text):
@@ -123,7 +140,8 @@ def tell_if_older():
     if not same:
         log.warning(
             "helpers/recipes.py is older than the notebooks that it is made of: run the"
-            " last cell of the notebook that you changed, then restart this kernel."
+            " cells that you changed and the last cell of their notebook, then restart"
+            " this kernel."
         )
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pandas as pd
 
 RUNS = Path(__file__).resolve().parents[1] / "runs"
-ADVICE = "restore the folder from git, or record it again with `make record`."
+ADVICE = "restore the folder from git, or record it again: make record JOBS=<group>."
 
 
 class RunError(Exception):
@@ -158,7 +158,7 @@ def _read(path, drafts):
     if is_draft(record) and not drafts:
         raise RunError(
             f"{path} is a draft: its code was not committed when it was recorded."
-            " Commit it and run `make record` again, or load it with drafts=True."
+            " Commit it and record it again, or load it with drafts=True."
         )
     return Run(record, history, next(path.glob("*.weights.h5"), None))
 

@@ -38,6 +38,8 @@ def test_digits_take_the_place_of_cifar_100(clone):
     for block in blocks:
         cells[first.match(block)[1]].source = block
     nbformat.write(notebook, paths[1])
+    export = ["-m", "tools.notebooks.export"]
+    assert run(*export, cwd=clone, env=os.environ | {"PYTHONPATH": str(clone)})[0] == 0
     commit = ["git", "-c", "user.name=x", "-c", "user.email=x@x", "commit", "-qam", "x"]
     subprocess.run(commit, cwd=clone, env=git_environment(), check=True)
     commands = [["-m", "tools.recording", "baseline", "--epochs", "2"]]

@@ -62,6 +62,13 @@ def test_one_name_in_two_notebooks_is_refused(lecture):
         export.module_text()
 
 
+@pytest.mark.parametrize("line", ["A.update(x=1)", "print(1)", "import os", "a.b = 1"])
+def test_cell_that_does_more_than_define_is_refused(lecture, line):
+    save_notebook(lecture / "03-third.ipynb", (f"THREE = 3\n{line}", "export"))
+    with pytest.raises(ValueError, match="expected functions, classes and constants"):
+        export.module_text()
+
+
 def test_what_was_run_is_exported_although_the_notebook_was_not_saved(lecture, capsys):
     """As in JupyterLab: a cell is changed and run, then the last cell is run."""
     from IPython.core.interactiveshell import InteractiveShell
@@ -115,7 +122,7 @@ def test_a_module_older_than_a_notebook_says_so(lecture, caplog):
 def test_what_changes_no_behaviour_keeps_the_records(old, new):
     assert old in MODULE
     changed = MODULE.replace(old, new)
-    assert code_sha256(changed, "train") == code_sha256(MODULE, "train")
+    assert code_sha256(changed, ("train",)) == code_sha256(MODULE, ("train",))
 
 
 @pytest.mark.parametrize(
@@ -131,13 +138,14 @@ def test_what_changes_no_behaviour_keeps_the_records(old, new):
     ],
 )
 def test_what_changes_the_behaviour_makes_records_stale(old, new):
+    assert old in MODULE
     changed = MODULE.replace(old, new)
-    assert code_sha256(changed, "train") != code_sha256(MODULE, "train")
+    assert code_sha256(changed, ("train",)) != code_sha256(MODULE, ("train",))
 
 
 def test_hash_is_the_same_in_every_version_of_python():
     """It is written out, since ast.dump differs between versions."""
-    assert code_sha256("def f(x):\n    return f'{x!r:>3}' + 'a'\n", "f") == EXPECTED
+    assert code_sha256("def f(x):\n    return f'{x!r:>3}' + 'a'\n", ("f",)) == EXPECTED
 
 
 EXPECTED = "b23c186eedda5cf1513e166a344c2430940c004bce526565478943aa5c7dac54"
@@ -145,7 +153,7 @@ EXPECTED = "b23c186eedda5cf1513e166a344c2430940c004bce526565478943aa5c7dac54"
 
 def test_function_that_is_not_there_is_one_sentence():
     with pytest.raises(ValueError, match="defines no trian, expected it for a job"):
-        code_sha256(MODULE, "trian")
+        code_sha256(MODULE, ("trian",))
 
 
 def test_recipes_are_read_without_running_them():

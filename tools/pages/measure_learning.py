@@ -201,7 +201,7 @@ def main():
     if not (ROOT / "_site" / "pages" / "teach.html").exists():
         raise SystemExit("Not measured: the site is not rendered, run `make site`.")
     source = provenance()
-    with Server() as server:
+    with Server(ROOT / "_site") as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         found = measure(server.address)
         server.shutdown()

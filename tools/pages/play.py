@@ -16,6 +16,7 @@ from helpers import (
     RunError,
     load_data,
     load_run,
+    load_weights,
     quiet_start,
 )
 from helpers.data import SUPERCLASSES
@@ -138,7 +139,7 @@ def main():
         )
     shown = data.name != "stand-in data"
     model = build_model(data)
-    model.load_weights(run.weights)
+    load_weights(model, run)
     about, weights = pack(model)
     published = sorted(" ".join(SUPERCLASSES.values()).split())
     about["names"] = data.class_names if shown else published

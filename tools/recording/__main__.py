@@ -9,6 +9,7 @@ import argparse
 import os
 
 from helpers import DataError
+from helpers.export import MODULE, module_text
 from helpers.runs import RUNS
 from tools.common.provenance import changed_files
 from tools.recording.engine import record, recorded
@@ -28,6 +29,7 @@ def main():
     options = parser.parse_args()
     if options.epochs is not None and options.epochs < 1:
         parser.error(f"--epochs {options.epochs}: expected 1 or more")
+    refuse_old_module()
     table = jobs(options.epochs)
     groups = list(dict.fromkeys(job.run for job in table))
     unknown = set(options.group) - {*groups, "all"}
@@ -45,11 +47,26 @@ def main():
         )
 
 
+def refuse_old_module():
+    """Stop if a notebook has been changed since helpers/recipes.py was made of it."""
+    if MODULE.read_text(encoding="utf-8") != module_text():
+        raise SystemExit(
+            "Not recorded: a notebook has changed since helpers/recipes.py was made of"
+            " it, so the recorder would run the old code: run `make export` first."
+        )
+
+
 def list_groups(groups, table):
-    """Print how much of each group is recorded."""
+    """Print how much of each group is recorded, and what is missing of it and why."""
     for group in groups:
-        done = [recorded(job, RUNS / job.folder) for job in table if job.run == group]
-        print(f"{group}: {sum(done)} of {len(done)} trainings are recorded")
+        of_group = [job for job in table if job.run == group]
+        missing = [x for x in of_group if not recorded(x, RUNS / x.folder)]
+        done = len(of_group) - len(missing)
+        print(f"{group}: {done} of {len(of_group)} trainings are recorded")
+        for job in missing:
+            old = (RUNS / job.folder / "run.json").exists()
+            why = "of other code, arguments or data" if old else "not there"
+            print(f"    {job.folder}: {why}")
 
 
 def refuse_changes(draft):

@@ -11,6 +11,7 @@ import itertools
 import json
 import logging
 import os
+import re
 import shutil
 import time
 from dataclasses import asdict
@@ -70,11 +71,11 @@ def publish(job, files):
 # What Dask sends to a worker imports what it needs there.
 
 
-def run_worker_process(job, program="tools.recording.train"):
-    """Run a job in the worker's own copy of the lecture; return the lines it prints.
+def start_program(module, job=None):
+    """Run a program of this copy of the lecture; return the lines that it prints.
 
-    Without a job, the program prints something itself. A job in R is run by R, which
-    runs the program below itself.
+    A job goes to it through a pipe, and what it prints goes to the screen; the errors
+    are kept. A job in R is run by R, which runs the program below itself.
     """
     import json
     import subprocess
@@ -84,18 +85,17 @@ def run_worker_process(job, program="tools.recording.train"):
     from helpers.runs import RUNS
     from tools.common.environment import isolated
 
-    command = [sys.executable, "-m", program]
-    if job and job["function"] == "R":
-        command = ["Rscript", RUNS.parent / "tools/recording/record.R"]
+    command = [sys.executable, "-m", module]
+    environment = {"RETICULATE_PYTHON": sys.executable}
+    if job:
+        environment |= job["environment"] or {}
+        if job["function"] == "R":
+            command = ["Rscript", RUNS.parent / "tools/recording/record.R"]
     with tempfile.TemporaryFile("w+") as said, tempfile.TemporaryDirectory() as own:
         child = subprocess.Popen(
             command,
             cwd=RUNS.parent,
-            env={
-                **isolated(own),
-                "RETICULATE_PYTHON": sys.executable,
-                **((job and job["environment"]) or {}),
-            },
+            env={**isolated(own), **environment},
             stdin=subprocess.PIPE,
             stdout=None if job else said,
             stderr=said,
@@ -108,17 +108,28 @@ def run_worker_process(job, program="tools.recording.train"):
         said.seek(0)
         lines = said.read().splitlines()
     if status != 0:
-        raise RuntimeError(lines[-1] if lines else f"it was ended by signal {-status}")
+        raise RuntimeError(cause(lines) or f"it was ended by signal {-status}")
     return lines
 
 
-def do_job(job, folder, program):
+def cause(lines):
+    """Return the line that tells why a program failed: its last error, or the last.
+
+    Keras explains its errors in more lines below them.
+    """
+    for line in reversed(lines):
+        if re.match(r"[\w.]+(Error|Exception|Exit|Interrupt)\b", line):
+            return line
+    return lines[-1] if lines else None
+
+
+def do_job(job, folder):
     """Do one job on a worker; return the files that it leaves."""
     import json
 
     from helpers.runs import RUNS
 
-    run_worker_process(job, program)
+    start_program("tools.recording.train", job)
     partial = RUNS / f"{folder}.partial"
     kept = json.loads((partial / "run.json").read_text())["files_sha256"]
     return {name: (partial / name).read_bytes() for name in (*kept, "run.json")}
@@ -137,7 +148,7 @@ class CompatibilityCheck(WorkerPlugin):
         """Ask the worker for its state; Dask calls this for workers old and new."""
         import json
 
-        found = json.loads(self.ask(None, "tools.recording.state")[-1])
+        found = json.loads(self.ask("tools.recording.state")[-1])
         for what, value in self.expected.items():
             if found[what] != value:
                 raise RuntimeError(
@@ -146,15 +157,13 @@ class CompatibilityCheck(WorkerPlugin):
                 )
 
 
-def record(wanted, program="tools.recording.train"):
+def record(wanted):
     """Do the jobs that are not yet recorded.
 
     Parameters
     ----------
     wanted : list of Job
         What to record.
-    program : str
-        The module that does one job; a test has a shorter one.
 
     Returns
     -------
@@ -172,7 +181,7 @@ def record(wanted, program="tools.recording.train"):
         print(f"To watch: {client.dashboard_link}", flush=True)
         if elsewhere:
             refuse_other_workers(client, common_state())
-        return do_all(client, missing, program)
+        return do_all(client, missing)
 
 
 def client_options(elsewhere):
@@ -187,12 +196,12 @@ def client_options(elsewhere):
 def refuse_other_workers(client, expected):
     """Refuse workers that would record something else, now and when they come."""
     try:
-        client.register_plugin(CompatibilityCheck(expected, run_worker_process))
+        client.register_plugin(CompatibilityCheck(expected, start_program))
     except RuntimeError as error:
         raise SystemExit(f"Not recorded: {error}") from None
 
 
-def do_all(client, missing, program):
+def do_all(client, missing):
     """Do the jobs, the timed ones alone; return how many failed."""
     failed, started, done = 0, time.time(), itertools.count(1)
     together = [job for job in missing if not job.timed]
@@ -200,7 +209,7 @@ def do_all(client, missing, program):
     for batch in (together, *alone):
         futures = {}
         for job in batch:
-            task = (do_job, asdict(job), job.folder, program)
+            task = (do_job, asdict(job), job.folder)
             future = client.submit(*task, key=job.folder, pure=False)
             futures[future] = job
         for future in as_completed(futures):

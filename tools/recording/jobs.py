@@ -132,6 +132,7 @@ def scratch(n):
 ORIGINAL = Row("original", "train_original", test_images="rescaled_test_images")
 FALLING, MOMENTUM = "A learning rate that ends at zero", "SGD with momentum"
 
+# A record knows its position in the group: add a new row as the last one.
 TABLE = (
     # Part 3, the lecture's training and what it is compared with.
     Group(
@@ -372,7 +373,7 @@ def is_there(row, module):
 
 def jobs_of(group, number, row, module):
     """Return the jobs of a row: one for each seed, or for each turn."""
-    sha, arguments = identity(row, module)
+    sha, arguments = identity(row, group.calibrated, module)
     shared = {
         "run": group.name,
         "number": number,
@@ -398,8 +399,11 @@ def jobs_of(group, number, row, module):
     return made
 
 
-def identity(row, module):
-    """Return the hash of the code of a row, and its arguments with recipes resolved."""
+def identity(row, calibrated, module):
+    """Return the hash of the code of a row, and its arguments with recipes resolved.
+
+    The functions by which a training is judged belong to its code.
+    """
     if row.function == "R":
         return sha256(r_code(R_NOTEBOOK).encode()), {}
     defined, arguments = definitions(module), {}
@@ -407,4 +411,7 @@ def identity(row, module):
         if isinstance(value, str) and value.isupper():
             value = value_of(value, defined) | row.changes
         arguments[name] = value
-    return code_sha256(module, row.function), arguments
+    judging = [row.test_images] if row.test_images else []
+    if calibrated:
+        judging.append("fit_temperature")
+    return code_sha256(module, (row.function, *judging)), arguments

@@ -17,29 +17,31 @@ LEFT_OUT = {"ctx", "kind", "type_comment", "type_ignores", "type_params"}
 
 
 @functools.cache
-def code_sha256(module, function):
-    """Return the hash of a function and of all that it uses in its module.
+def code_sha256(module, functions):
+    """Return the hash of some functions and of all that they use in their module.
 
     Parameters
     ----------
     module : str
         The source of the module.
-    function : str
-        The name of a function that is defined there.
+    functions : tuple of str
+        The names of functions that are defined there.
 
     Raises
     ------
     ValueError
-        If the module does not define the function.
+        If the module does not define one of them.
     """
     defined = definitions(module)
-    if function not in defined:
-        raise ValueError(
-            f"helpers/recipes.py defines no {function}, expected it for a job: tag the"
-            " cell that defines it `export` and run `make export`, or change the table"
-            " in tools/recording/jobs.py."
-        )
-    used = names_used(function, defined)
+    used = set()
+    for function in functions:
+        if function not in defined:
+            raise ValueError(
+                f"helpers/recipes.py defines no {function}, expected it for a job: tag"
+                " the cell that defines it `export` and run `make export`, or change"
+                " the table in tools/recording/jobs.py."
+            )
+        used |= names_used(function, defined)
     shown = [described(defined[name]) for name in sorted(used)]
     return sha256("\n".join(shown).encode())
 
