@@ -6,6 +6,7 @@ drawing lots, reading names that were typed, and counting.
 
 import html
 import math
+import textwrap
 from typing import NamedTuple
 
 import numpy as np
@@ -49,8 +50,8 @@ def deal(data, seed, images=10, choices=20):
 
 
 def list_names(game):
-    """Return the names to choose from, as one sentence."""
-    return Verdict(", ".join(_plain(game.class_names[c]) for c in game.choices))
+    """Return the names to choose from, as text."""
+    return _said(", ".join(_plain(game.class_names[c]) for c in game.choices))
 
 
 def compare(game, typed, predicted):
@@ -72,20 +73,20 @@ def compare(game, typed, predicted):
         accuracy on many images; or a sentence, if the names cannot be used.
     """
     if not typed.strip():
-        return Verdict(
-            f"Your turn: type {len(game.labels)} names between the quotation marks,"
-            " with commas between them, and run this cell again."
+        return _said(
+            f"Your turn: type {len(game.labels)} names with commas between them, and"
+            " run this again."
         )
     numbers = {_plain(game.class_names[c]): c for c in game.choices} | {"?": -1}
     names = [_plain(name) for name in typed.strip().strip(",").split(",")]
     for name in names:
         if name not in numbers:
-            return Verdict(
+            return _said(
                 f'"{name}" is not on the list: type a name as it stands there, or ? to'
                 " skip an image."
             )
     if len(names) != len(game.labels):
-        return Verdict(
+        return _said(
             f"You typed {len(names)} names, expected {len(game.labels)}: one for each"
             " image, with commas between them, and ? for one that you skip."
         )
@@ -126,6 +127,11 @@ def folded_names(game, predicted):
         f"<table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
         f"<p>The network has {right} of {len(rows)} right.</p></details>"
     )
+
+
+def _said(text):
+    """Return a text that a notebook shows as it is, no wider than a page."""
+    return Verdict(textwrap.fill(text, 72))
 
 
 def _cell(game, label):
