@@ -22,16 +22,12 @@ from tools.recording import engine
 from tools.recording.jobs import TABLE, jobs
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs the signals of POSIX")
-# What the copy of the lecture records, with Keras and without it.
+# What the copy of the lecture records.
 RECIPES = """
-import os
-import time
-
-import keras
-import numpy as np
-
-
 def train_small(data, seed, epochs=4, callbacks=()):
+    import os
+    import time
+
     keras.utils.set_random_seed(seed)
     layers = [keras.layers.Flatten(), keras.layers.Dense(20, activation="softmax")]
     model = keras.Sequential([keras.Input((32, 32, 3)), *layers])
