@@ -213,10 +213,9 @@ def written(answer, form):
         parts = [_whole(part) for part in parts]
     elif form.kind == "number":
         width = 2 * form.tolerance * ROUNDING
-        parts = [
-            math.floor((part - offset) / width + 0.5)
-            for part, offset in zip(parts, form.offsets, strict=True)
-        ]
+        parts = [(n - by) / width for n, by in zip(parts, form.offsets, strict=True)]
+        # Beyond all floats a number is in no bin, and right for no truth.
+        parts = [math.floor(n + 0.5) if math.isfinite(n) else n for n in parts]
     return "\n".join(str(part) for part in parts)
 
 

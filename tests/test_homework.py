@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import textwrap
+import threading
 import time
 import types
 
@@ -20,7 +21,7 @@ from small_lecture import NAME, question, tool, value
 
 from tools.editions.homework import grade as grading
 from tools.editions.homework.make import LINK, lead_somewhere
-from tools.editions.homework.sandbox import Limits, Sandbox, read
+from tools.editions.homework.sandbox import Limits, Result, Sandbox, read
 
 if sys.platform != "linux":
     pytest.skip("submissions are graded on Linux", allow_module_level=True)
@@ -49,6 +50,7 @@ ATTACKS = {
     "never ends": ("4", False, "while True:\n    pass"),
     "eats memory": ("3", False, "answer_3 = ([1, 2, 3] * 10**9)[:3]"),
     "says a lot": ("4", True, "print('x' * 10_000_000)\nanswer_4 = 2.31"),
+    "gives a number beyond its bins": ("4", False, "answer_4 = 1e308"),
     "prints that it is right": ("2", False, "print('Right.')\nanswer_2 = 'Right.'"),
     "knows the shown result of a function only": (
         "5",
@@ -212,6 +214,28 @@ SHUT_OFF = {
         answer_4 = 2.31
         """,
     ),
+    "fills memory with empty files": (
+        "1",
+        False,
+        """
+        import os
+
+        os.mkdir("many")
+        for number in range(100_001):
+            os.mknod(f"many/{number}")
+        answer_1 = 12
+        """,
+    ),
+    "takes memory by its number": (
+        "1",
+        False,
+        """
+        import ctypes
+
+        assert ctypes.CDLL(None).shmget(0, 10**7, 0o1600) >= 0
+        answer_1 = 12
+        """,
+    ),
     "leaves a process behind": (
         "4",
         True,
@@ -260,6 +284,18 @@ ALONE = {
         "3",
         2,
         "import os, signal\n\nos.kill(os.getppid(), signal.SIGKILL)",
+    ),
+    "hides memory in files without a name": (
+        "3",
+        2,
+        """
+        import os, time
+
+        file = os.memfd_create("hidden")
+        for _ in range(210):
+            os.write(file, bytes(10**7))
+        time.sleep(60)
+        """,
     ),
     "takes no interruption": (
         "3",
@@ -408,6 +444,8 @@ def test_remarks_say_why_points_are_missing(grades):
     assert endless == "said more than 1 MB"
     stopped = remarks["submissions/takes no interruption.ipynb"]
     assert stopped == "stopped after 60 s"
+    hidden = remarks["submissions/hides memory in files without a name.ipynb"]
+    assert hidden == "took 2 GB of memory"
 
 
 def test_a_second_call_goes_on_and_drops_nothing(homework, grades):
@@ -502,6 +540,99 @@ def test_grading_on_the_stand_in_is_refused(no_data, monkeypatch):
     monkeypatch.setenv("CIFAR100_STAND_IN", "always")
     with pytest.raises(SystemExit, match="belong to the real images"):
         grading.data_folder()
+
+
+class Right:
+    """A sandbox in which a submission does something, and nothing is executed."""
+
+    stop = threading.Event()
+
+    def __init__(self, meanwhile=lambda path: None):
+        self.meanwhile = meanwhile
+
+    def run(self, path):
+        self.meanwhile(path)
+        return Result({}, "", 1, 1)
+
+
+def graded(folder, sandbox, *paths):
+    """Grade submissions without executing them; return the table of grades."""
+    key = {"data": False, "exercises": {"1": {"points": 1, "tolerance": None}}}
+    grades = grading.Grades(folder, key, grading.STUDENT)
+    contents = {path: grading.sha256(path) for path in paths}
+    grading.grade_all(contents, sandbox, grades, 1)
+    return grades
+
+
+def test_a_name_does_nothing_to_terminals_spreadsheets_and_other_rows(tmp_path, capsys):
+    names = [
+        b"=cmd.ipynb",
+        b"a\x1b[2J.ipynb",
+        b"\xff.ipynb",
+        b"b\nc.ipynb",
+        b"d;=e.ipynb",
+    ]
+    paths = [tmp_path / os.fsdecode(name) for name in names]
+    for path in paths:
+        path.write_text("{}", encoding="utf-8")
+    grades = graded(tmp_path, Right(), *paths)
+    assert "\x1b" not in capsys.readouterr().out
+    for name in ("grades.csv", "gradebook.csv"):
+        text = (tmp_path / name).read_text("utf-8")
+        assert not re.search(r"(^|[,;])[=+@-]|\x1b", text, re.M), text
+        assert len(text.splitlines()) == 1 + len(names)
+    again = grading.Grades(tmp_path, grades.key, grading.STUDENT)
+    assert all(again.has(path, grading.sha256(path)) for path in paths), grades.rows
+
+
+def test_what_changes_while_it_is_graded_is_graded_again(tmp_path):
+    path = tmp_path / "1234567.ipynb"
+    path.write_text("{}", encoding="utf-8")
+    grades = graded(tmp_path, Right(lambda path: path.write_text("{ }")), path)
+    assert grades.rows and not grades.has(path, grading.sha256(path))
+
+
+def test_what_could_not_be_graded_has_no_row_and_is_counted(tmp_path):
+    def fail(path):
+        if path.stem == "a":
+            raise RuntimeError("no room")
+
+    paths = [tmp_path / "a.ipynb", tmp_path / "b.ipynb"]
+    for path in paths:
+        path.write_text("{}", encoding="utf-8")
+    with pytest.raises(SystemExit, match="1 of 2 could not be graded"):
+        graded(tmp_path, Right(fail), *paths)
+    table = pd.read_csv(tmp_path / "grades.csv")
+    assert table["submission"].tolist() == [f"{tmp_path.name}/b.ipynb"]
+
+
+def test_a_link_gets_nothing_and_what_does_not_start_is_no_fault(tmp_path, monkeypatch):
+    handout, path = tmp_path / "student", tmp_path / "a.ipynb"
+    handout.mkdir()
+    path.write_text("{}", encoding="utf-8")
+    link = tmp_path / "b.ipynb"
+    link.symlink_to(path)
+    with Sandbox(handout, {}, Limits(), protected=False) as sandbox:
+        assert sandbox.run(link).remark == "a link to another file"
+        monkeypatch.setattr(sys, "executable", "/bin/false")
+        with pytest.raises(RuntimeError, match="could not start"):
+            sandbox.run(path)
+
+
+def test_grades_that_cannot_be_written_are_one_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr(grading, "HOMEWORK", tmp_path)
+    (tmp_path / NAME / "lock").mkdir(parents=True)
+    text = json.dumps({"data": False, "exercises": {}})
+    (tmp_path / NAME / "answers.json").write_text(text, encoding="utf-8")
+    with pytest.raises(SystemExit, match="nothing can be written to"):
+        grading.grade(NAME, [], Limits())
+
+
+def test_submissions_that_could_read_the_answers_are_not_executed(tmp_path):
+    sandbox = Sandbox(tmp_path, {}, Limits(), [tmp_path / "data"])
+    assert sandbox.shows([tmp_path, tmp_path / "database"]) is None
+    answers = tmp_path / "data" / "_homework"
+    assert sandbox.shows([tmp_path, answers]) == (answers, tmp_path / "data")
 
 
 def test_lines_that_are_no_answers_are_passed_over():

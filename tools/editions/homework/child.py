@@ -41,11 +41,17 @@ class Submission:
             interrupt_on_timeout=True,
             allow_errors=True,
             record_timing=False,
+            startup_timeout=max(60, plan["seconds"]),
+            on_notebook_start=self.started,
             on_cell_executed=self.look,
         )
 
     def say(self, **line):
         os.write(self.pipe, json.dumps(line).encode() + b"\n")
+
+    def started(self, **_):
+        """Say that what comes from here on, or does not, is up to the submission."""
+        self.say(started=True)
 
     async def look(self, cell, cell_index, execute_reply):
         """Report the answers that a cell names, right after it has run."""

@@ -13,7 +13,8 @@ import pandas as pd
 
 from helpers import data
 from tools.common.exercises import agrees
-from tools.common.files import write_whole
+from tools.common.files import write_together
+from tools.common.paths import ROOT
 from tools.editions.homework.make import HOMEWORK, fingerprint
 from tools.editions.homework.sandbox import Sandbox
 
@@ -45,7 +46,7 @@ def grade(name, submissions, limits, jobs=None, student=STUDENT, protected=True)
         raise SystemExit(
             f"Not graded: {folder}/answers.json is missing: make the homework first."
         ) from None
-    missing = [str(path) for path in submissions if not path.is_file()]
+    missing = [shown_as(path) for path in submissions if not path.is_file()]
     if missing:
         raise SystemExit(f"Not graded: {missing[0]} is no file; name the submissions.")
     labels = [label(path) for path in submissions]
@@ -56,24 +57,35 @@ def grade(name, submissions, limits, jobs=None, student=STUDENT, protected=True)
         )
     shown = [data_folder()] if key["data"] else []
     try:
-        lock = filelock.FileLock(folder / "lock", timeout=0)
-        with (
-            lock,
-            Sandbox(folder / "student", plan(key), limits, shown, protected) as sandbox,
-        ):
-            refused = sandbox.refused()
-            if refused:
-                raise SystemExit(
-                    f"Not graded: submissions cannot be shut off here ({refused}). Use"
-                    " Linux where `unshare` works, or --unprotected for submissions"
-                    " that you trust as you trust your own programs."
-                )
-            grades = Grades(folder, key, student)
-            left = [path for path in submissions if not grades.has(path)]
-            print(f"{len(submissions) - len(left)} of {len(submissions)} have a row.")
-            grade_all(left, sandbox, grades, jobs or os.cpu_count())
+        lock = filelock.FileLock(folder / "lock", timeout=0).acquire()
     except filelock.Timeout:
         raise SystemExit(f"Not graded: {name} is being graded already.") from None
+    except OSError as error:
+        raise SystemExit(
+            f"Not graded: nothing can be written to {folder} ({error.strerror})."
+        ) from None
+    with (
+        lock,
+        Sandbox(folder / "student", plan(key), limits, shown, protected) as sandbox,
+    ):
+        refused = sandbox.refused()
+        if refused:
+            raise SystemExit(
+                f"Not graded: submissions cannot be shut off here ({refused}). Use"
+                " Linux where `unshare` works, or --unprotected for submissions"
+                " that you trust as you trust your own programs."
+            )
+        open_to_all = sandbox.shows([ROOT, folder, *submissions])
+        if open_to_all:
+            raise SystemExit(
+                f"Not graded: submissions could read {open_to_all[0]}, because it"
+                f" is in {open_to_all[1]}, which they need: move one of the two."
+            )
+        grades = Grades(folder, key, student)
+        left = {path: sha256(path) for path in submissions}
+        left = {p: known for p, known in left.items() if not grades.has(p, known)}
+        print(f"{len(submissions) - len(left)} of {len(submissions)} have a row.")
+        grade_all(left, sandbox, grades, jobs or os.cpu_count())
     print(f"The rows are in {grades.path}, the best of each student in gradebook.csv.")
 
 
@@ -123,14 +135,18 @@ class Grades:
             for row in table.to_dict("records"):
                 self.rows[row["submission"]] = row
 
-    def has(self, path):
+    def has(self, path, content):
         """Return whether this very submission was graded by these very answers."""
         row = self.rows.get(label(path), {})
         known = row.get("sha256"), row.get("answers")
-        return known == (sha256(path), fingerprint(self.key))
+        return known == (content, fingerprint(self.key))
 
-    def add(self, path, result):
-        """Add a row, and write the tables as wholes; return the points."""
+    def add(self, path, content, result):
+        """Add a row, and write the tables as wholes; return the row.
+
+        The hash of the content is from before the grading: what changes meanwhile is
+        graded again.
+        """
         found = self.student.search(path.stem) or self.student.search(path.parent.name)
         exercises = self.key["exercises"].items()
         each = {
@@ -139,23 +155,23 @@ class Grades:
         }
         row = {
             "submission": label(path),
-            "student": found[0] if found else path.stem,
+            "student": harmless(found[0] if found else path.stem),
             "points": f"{sum(each.values()):g}",
             "of": f"{sum(exercise['points'] for _, exercise in exercises):g}",
             **{f"exercise {number}": f"{value:g}" for number, value in each.items()},
             "remark": result.remark,
             "seconds": f"{result.seconds:.0f}",
             "gigabytes": f"{result.gigabytes:.2f}",
-            "sha256": sha256(path),
+            "sha256": content,
             "answers": fingerprint(self.key),
         }
         self.rows[label(path)] = row
         table = pd.DataFrame(self.rows.values()).fillna("")
-        write_whole(self.path, table.to_csv(index=False, lineterminator="\n"))
         best = table.assign(number=table["points"].astype(float))
         best = best.sort_values(["student", "number"]).groupby("student").last()
         book = best[["points", "of", "submission"]].to_csv(lineterminator="\n")
-        write_whole(self.path.with_name("gradebook.csv"), book)
+        rows = table.to_csv(index=False, lineterminator="\n")
+        write_together({self.path: rows, self.path.with_name("gradebook.csv"): book})
         return row
 
 
@@ -164,22 +180,42 @@ def label(path):
 
     Learning management systems often give each student a folder.
     """
-    path = path.resolve()
-    return f"{path.parent.name}/{path.name}"
+    return harmless(f"{path.parent.resolve().name}/{path.name}")
+
+
+def harmless(text):
+    """Return a name that others chose so that no terminal and no spreadsheet obeys it.
+
+    What cannot be printed is written as a number, such as \\x1b, and a text that a
+    spreadsheet would take for a formula gets an apostrophe before it.
+    """
+    return re.sub(r"(^|[;,])(?=[=+@-])", r"\1'", shown_as(text))
+
+
+def shown_as(text):
+    """Return a text in which whatever cannot be printed is written as a number."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in str(text))
 
 
 def sha256(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while part := file.read(2**20):
+            found.update(part)
+    return found.hexdigest()[:16]
 
 
 def grade_all(submissions, sandbox, grades, jobs):
-    """Grade submissions side by side; Ctrl-C ends those that run and keeps the rest."""
+    """Grade submissions side by side; Ctrl-C ends those that run and keeps the rest.
+
+    The submissions are a dictionary from the path to the hash of the content.
+    """
 
     def interrupted(*_):
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, interrupted)
-    done = 0
+    done = failed = 0
     executor = concurrent.futures.ThreadPoolExecutor(jobs)
     try:
         running = {executor.submit(sandbox.run, path): path for path in submissions}
@@ -188,9 +224,10 @@ def grade_all(submissions, sandbox, grades, jobs):
             done += 1
             said = f"{done} of {len(submissions)}: {label(path)}"
             try:
-                row = grades.add(path, future.result())
+                row = grades.add(path, submissions[path], future.result())
             except Exception as error:  # the others are graded all the same
-                print(f"{said}, not graded: {error}", flush=True)
+                failed += 1
+                print(f"{said}, not graded: {shown_as(error)}", flush=True)
                 continue
             score = f"{row['points']} of {row['of']} points"
             print(", ".join(filter(None, [said, score, row["remark"]])), flush=True)
@@ -203,3 +240,8 @@ def grade_all(submissions, sandbox, grades, jobs):
         sandbox.stop.set()
         executor.shutdown(cancel_futures=True)
         signal.signal(signal.SIGTERM, before)
+    if failed:
+        raise SystemExit(
+            f"{failed} of {len(submissions)} could not be graded and have no new row;"
+            " the same command tries them again."
+        )

@@ -7,6 +7,7 @@ pipe, which the process that grades reads as data.
 """
 
 import contextlib
+import itertools
 import json
 import os
 import selectors
@@ -88,7 +89,7 @@ class Sandbox:
         prefixes = [Path(sys.prefix), Path(sys.base_prefix), interpreter]
         self.shown = [*SYSTEM.split(), *map(str, prefixes), *map(str, shown)]
         self.stop = threading.Event()
-        self._users = iter(range(FIRST_USER, FIRST_USER + 4000))
+        self._users = itertools.cycle(range(FIRST_USER, FIRST_USER + 4000))
         self._home = tempfile.TemporaryDirectory()
 
     def __enter__(self):
@@ -122,9 +123,26 @@ class Sandbox:
         said = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
         return said[-1] if done.returncode else None
 
+    def shows(self, secrets):
+        """Return the first path that submissions can read, and where, or None."""
+        folders = [Path(path).resolve() for path in self.shown] * self.protected
+        for secret in secrets:
+            for folder in folders:
+                if secret.resolve().is_relative_to(folder):
+                    return secret, folder
+        return None
+
     def run(self, submission):
-        """Execute one submission; return what it said, as a `Result`."""
+        """Execute one submission; return what it said, as a `Result`.
+
+        Raises
+        ------
+        RuntimeError
+            If its execution did not even begin, which is no fault of the submission.
+        """
         start = time.monotonic()
+        if submission.is_symlink():  # to the solution, say; zip files can hold links
+            return Result({}, "a link to another file", 0, 0)
         if submission.stat().st_size > BIGGEST:
             return Result({}, f"larger than {BIGGEST // 10**6} MB", 0, 0)
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -140,6 +158,8 @@ class Sandbox:
             finally:
                 os.close(out)
                 self._end(process, mark)
+        if not said and not remark:
+            raise RuntimeError("this machine could not start its execution")
         answers, last = read(said, self.plan["exercises"])
         remark = remark or last
         return Result(answers, remark, time.monotonic() - start, peak / 1e9)
@@ -260,12 +280,25 @@ def is_marked(process, mark):
 
 def memory(process):
     """Return the bytes of memory that a process and its descendants hold."""
-    total = 0
+    total, files = 0, {}
     with contextlib.suppress(psutil.Error):
         for child in psutil.Process(process.pid).children(recursive=True):
             with contextlib.suppress(psutil.Error):
                 total += child.memory_info().rss
-    return total
+            files |= files_in_memory(child.pid)
+    return total + sum(files.values())
+
+
+def files_in_memory(pid):
+    """Return the bytes of each nameless file in memory that a process has open."""
+    found = {}
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(OSError):
+                if os.readlink(entry.path).startswith("/memfd:"):
+                    status = os.stat(entry.path)
+                    found[status.st_ino] = 512 * status.st_blocks
+    return found
 
 
 def read(said, exercises):

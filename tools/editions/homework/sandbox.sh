@@ -16,12 +16,13 @@ root=$1 user=$2 bytes=$3
 shift 3
 
 # Whatever can be written lives in memory, in a limited room, and goes with it.
-mount -t tmpfs -o "size=$bytes,mode=755" tmpfs "$root"
+# Empty files take memory as well, so that their number is limited, too.
+mount -t tmpfs -o "size=$bytes,nr_inodes=100000,mode=755" tmpfs "$root"
 mkdir -p "$root/tmp" "$root/dev/shm" "$root/proc" "$root/home"
 
 while [ "$1" != -- ]; do
-    mkdir -p "$(dirname "$root${1#*:}")"
-    cp -R "${1%%:*}" "$root${1#*:}"
+    mkdir -p "$(dirname "$root${1##*:}")"
+    cp -R "${1%:/home/*}" "$root${1##*:}"
     shift
 done
 shift
@@ -51,6 +52,12 @@ while [ "$1" != -- ]; do
 done
 shift
 mount -t proc proc "$root/proc"
+# Memory that belongs to no process would be counted nowhere: none is shared by number,
+# and where this is a namespace of users, it gets none below it that could mount more.
+(echo 0 > "$root/proc/sys/kernel/shmall") 2>/dev/null || true
+if [ "$user" = 0 ]; then
+    (echo 0 > "$root/proc/sys/user/max_user_namespaces") 2>/dev/null || true
+fi
 
 # From here on, nothing of the machine is left but what was shown.
 cd "$root"
