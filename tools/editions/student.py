@@ -17,7 +17,7 @@ STUDENT = ROOT / "_student"
 # What students get; the README, the notebooks and the texts are changed below.
 FOLDERS = ".devcontainer helpers images notebooks pages runs slides tools".split()
 FILES = ".gitattributes .gitignore CITATION.cff LICENSE* Makefile *.yml *.lock".split()
-FILES += ("README.md", "index.qmd", "pyproject.toml")
+FILES += ("README.md", "index.qmd", "lecture.py", "pyproject.toml")
 JUNK = (".*_cache", ".ipynb_checkpoints", "__pycache__", "*.new", "*.partial")
 # Pages for instructors.
 TEACHING = ("teaching.qmd", "adapt.qmd", "homework.qmd", "recording.qmd")

@@ -1,5 +1,7 @@
 """Run smalldocs, which knows neither embeds nor pauses: the slides as one page.
 
+It leaves blocks of code alone, so a program that a page includes in one is put there.
+
 The notes for the teacher are left out, and a click shows what comes after a pause.
 """
 
@@ -12,6 +14,7 @@ from smalldocs import cli, notebook, shortcodes
 from tools.common.paths import ROOT
 
 EMBED = re.compile(r"^\{\{< embed (\S+)#(\S+?)( echo=true)? >\}\}$", re.M)
+PROGRAM = re.compile(r"^\{\{< include /(\S+\.py) >\}\}$", re.M)
 NOTES = re.compile(r"^::: \{\.notes\}\n.*?^:::$", re.M | re.S)
 PAUSE = re.compile(r"^\. \. \.\n(.*?)(?=^## |\Z)", re.M | re.S)
 FOLDED = r"<details><summary>Go on</summary>\n\n\1\n</details>\n\n"
@@ -36,6 +39,9 @@ def expand(text, here, *rest):
         text = EMBED.sub(
             lambda m: embedded(ROOT / m[1].lstrip("/"), m[2], bool(m[3])), text
         )
+    text = PROGRAM.sub(
+        lambda m: (ROOT / m[1]).read_text(encoding="utf-8").strip(), text
+    )
     return plain_expand(text, here, *rest)
 
 
