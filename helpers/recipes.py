@@ -44,6 +44,29 @@ def build_model(data):
 # From notebooks/03-training.ipynb.
 
 
+def dense_network(data):
+    return keras.Sequential(
+        [
+            keras.Input(shape=data.image_shape),
+            layers.Rescaling(1 / 255),
+            layers.Flatten(),
+            layers.Dense(304, activation="relu"),
+            layers.Dense(data.num_classes, activation="softmax"),
+        ]
+    )
+
+
+def softmax_regression(data):
+    return keras.Sequential(
+        [
+            keras.Input(shape=data.image_shape),
+            layers.Rescaling(1 / 255),
+            layers.Flatten(),
+            layers.Dense(data.num_classes, activation="softmax"),
+        ]
+    )
+
+
 def train_model(data, seed, epochs=30, callbacks=(), verbose=0):
     keras.utils.set_random_seed(seed)
     model = build_model(data)
@@ -97,29 +120,6 @@ def train_on_few_images(
         verbose=verbose,
     )
     return model, history
-
-
-def softmax_regression(data):
-    return keras.Sequential(
-        [
-            keras.Input(shape=data.image_shape),
-            layers.Rescaling(1 / 255),
-            layers.Flatten(),
-            layers.Dense(data.num_classes, activation="softmax"),
-        ]
-    )
-
-
-def dense_network(data):
-    return keras.Sequential(
-        [
-            keras.Input(shape=data.image_shape),
-            layers.Rescaling(1 / 255),
-            layers.Flatten(),
-            layers.Dense(304, activation="relu"),
-            layers.Dense(data.num_classes, activation="softmax"),
-        ]
-    )
 
 
 def train_baseline(

@@ -25,7 +25,7 @@ STUDENT = ROOT / "_student"
 # What students get; the README, the notebooks and the texts are changed below.
 FOLDERS = ".devcontainer helpers images notebooks pages runs slides tools".split()
 FILES = ".gitattributes .gitignore CITATION.cff LICENSE* Makefile *.yml *.lock".split()
-FILES += ("README.md", "index.qmd", "pyproject.toml")
+FILES += ("README.md", "index.qmd", "lecture.py", "pyproject.toml")
 JUNK = (".*_cache", ".ipynb_checkpoints", "__pycache__", "*.new", "*.partial")
 # What works in the whole only.
 TOOLS = ("editions", "checks", "stale.py")

@@ -1,12 +1,13 @@
 """Render the pages where Quarto is not at hand, with smalldocs.
 
-smalldocs reads the files of Quarto and passes over what it does not know. Four things
+smalldocs reads the files of Quarto and passes over what it does not know. Five things
 are added here:
 
 - an embed shows the cell of a notebook that has the label or the id;
 - the options of a cell may begin with `# |` as well, as black writes them;
 - the slides become one page to read, without the notes for the teacher, where a click
   opens what comes after a pause;
+- a program that a page includes in a block of code is put there;
 - warnings about options that are meant for Quarto alone are left out.
 """
 
@@ -32,6 +33,7 @@ FOR_QUARTO_ALONE = (
     "unknown key website.open-graph.image-alt",
 )
 EMBED = re.compile(r"^\{\{< embed (\S+)#(\S+?)( echo=true)? >\}\}$", re.M)
+PROGRAM = re.compile(r"^\{\{< include /(\S+\.py) >\}\}$", re.M)
 BLACK = re.compile(r"\A(# ?\|.*\n)+")
 PAUSE = "\n. . .\n"
 plain_expand = shortcodes.expand
@@ -76,7 +78,11 @@ def expand(text, here, root, *rest):
         path, name, echo = embed.groups()
         return embedded(root / path.lstrip("/"), name, bool(echo))
 
-    return plain_expand(EMBED.sub(cell, text), here, root, *rest)
+    def program(include):
+        return (root / include[1]).read_text(encoding="utf-8").strip()
+
+    text = PROGRAM.sub(program, EMBED.sub(cell, text))
+    return plain_expand(text, here, root, *rest)
 
 
 def main(root):
