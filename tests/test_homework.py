@@ -219,11 +219,15 @@ SHUT_OFF = {
         False,
         """
         import os
+        import shutil
 
         os.mkdir("many")
-        for number in range(100_001):
-            os.mknod(f"many/{number}")
-        answer_1 = 12
+        try:
+            for number in range(100_001):
+                os.mknod(f"many/{number}")
+            answer_1 = 12
+        finally:  # or the attacks below have no room
+            shutil.rmtree("many")
         """,
     ),
     "takes memory by its number": (
