@@ -20,7 +20,7 @@ def test_digits_take_the_place_of_cifar_100(clone):
     if load_data is not load_cifar100:
         pytest.skip("another data set has taken its place already")
     page = (ROOT / "pages/adapt.qmd").read_text(encoding="utf-8")
-    load, *blocks = re.findall(r"(?s)```python\n(.*?)\n```", page)[:4]
+    load, *blocks = re.findall(r"(?s)```python\n(.*?)\n```", page)[:3]
     for name, old, new in (
         ("helpers/data.py", "load_data = load_cifar100.*", load),
         ("_quarto.yml", PAGES_LEFT_OUT, ""),

@@ -157,11 +157,11 @@ def get_requires_for_build_editable(settings=None):
     return []
 
 def build_editable(folder, settings=None, metadata=None):
-    name = "lecture-1-py3-none-any.whl"
+    name = "installed-1-py3-none-any.whl"
     with zipfile.ZipFile(f"{folder}/{name}", "w") as wheel:
-        about = "lecture-1.dist-info/"
-        wheel.writestr("lecture.py", "")
-        wheel.writestr(about + "METADATA", "Metadata-Version: 2.1\\nName: lecture\\n"
+        about = "installed-1.dist-info/"
+        wheel.writestr("installed.py", "")
+        wheel.writestr(about + "METADATA", "Metadata-Version: 2.1\\nName: installed\\n"
                        "Version: 1\\n")
         wheel.writestr(about + "WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\n"
                        "Tag: py3-none-any\\n")
@@ -177,13 +177,13 @@ def small(setup, monkeypatch, tmp_path):
     wheels = tmp_path / "the wheels"
     wheels.mkdir()
     namespace = {}
-    exec(BACKEND.replace("lecture", "needed"), namespace)
+    exec(BACKEND.replace("installed", "needed"), namespace)
     wheel = wheels / namespace["build_editable"](wheels)
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     (tmp_path / "requirements.lock").write_text(f"needed==1 --hash=sha256:{digest}\n")
     system = "[build-system]\nrequires = []\nbuild-backend = 'backend'\n"
     (tmp_path / "pyproject.toml").write_text(f"{system}backend-path = ['.']\n")
-    monkeypatch.setattr(setup, "IMPORTS", "lecture, needed")
+    monkeypatch.setattr(setup, "IMPORTS", "installed, needed")
     for name in [name for name in os.environ if name.startswith("PIP_")]:
         monkeypatch.delenv(name)
     return setup, wheels.as_uri()

@@ -29,7 +29,7 @@ const progress = make("p", { class: "pace" });
 const start = button("Start", () => (state.running ? pause() : go()));
 const charts = { loss: makeChart(), accuracy: makeChart() };
 const filters = make("div", { class: "maps still" });
-const picture = make("canvas", { width: SIDE, height: SIDE, role: "img" });
+const picture = make("canvas", { width: SIDE, height: SIDE, role: "img", "aria-label": "No image yet" });
 const prediction = make("p");
 const maps = make("div");
 const mistakes = make("div", { class: "maps still" });

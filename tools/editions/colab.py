@@ -28,6 +28,7 @@ if "google.colab" in sys.modules:
         clone = ["git", "clone", "-q", "--depth=1", address, lecture]
         subprocess.run(clone, check=True)
     install = [sys.executable, "-m", "pip", "install", "-q"]
+    install.append("--disable-pip-version-check")
     subprocess.run([*install, "{package}"], check=True)
     os.chdir(lecture / "notebooks")
     sys.path.insert(0, str(lecture))"""
