@@ -26,6 +26,7 @@ notebooks, not this file.
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 

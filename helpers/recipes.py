@@ -5,6 +5,7 @@ notebooks, not this file.
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -330,13 +331,21 @@ WEIGHT_DECAY = MOMENTUM | {"weight_decay": 0.001}
 FLIPPED = WEIGHT_DECAY | {"augmentation": ["flips"]}
 
 
+IMPROVED = FLIPPED | {"head": "average"}
+
+
 SMOOTHED = FLIPPED | {"label_smoothing": 0.1}
 
 
 SHIFTED = FLIPPED | {"augmentation": ["flips", "shifts"]}
 
 
-IMPROVED = FLIPPED | {"head": "average"}
+def train_on_part(
+    data, seed, recipe, n=12_500, callbacks=(), verbose=0
+):
+    x_train, y_train = data.train
+    part = replace(data, train=(x_train[:n], y_train[:n]))
+    return train_recipe(part, seed, recipe, callbacks, verbose)
 
 
 # From notebooks/benchmark.ipynb.
