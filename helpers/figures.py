@@ -1,5 +1,6 @@
 """Draw grids of images; show a network as text and as a diagram."""
 
+import itertools
 import shutil
 import sysconfig
 from pathlib import Path
@@ -80,11 +81,18 @@ def name_lines(ax, names, gap=4):
         raise ValueError(
             f"{len(names)} names for {len(lines)} lines: pass a name for each line."
         )
-    for line, name in zip(lines, names, strict=True):
+    ends = [(line.get_xdata()[-1], line.get_ydata()[-1]) for line in lines]
+    points = ax.transData.transform(ends)[:, 1] * 72 / ax.figure.dpi
+    apart = 1.2 * plt.rcParams["font.size"]  # names that would touch are moved up
+    places = points.copy()
+    order = np.argsort(points)
+    for below, above in itertools.pairwise(order):
+        places[above] = max(places[above], places[below] + apart)
+    for line, name, end, up in zip(lines, names, ends, places - points, strict=True):
         ax.annotate(
             name,
-            (line.get_xdata()[-1], line.get_ydata()[-1]),
-            (gap, 0),
+            end,
+            (gap, up),
             textcoords="offset points",
             color=line.get_color(),
             va="center",

@@ -82,7 +82,7 @@ def outline(found):
 
 def words(x, y, text, more=""):
     """Write a line around the point (x, y), with proper signs of times and minus."""
-    text = re.sub(r"-(?=\d)", "\u2212", str(text)).replace(" x ", " \u00d7 ")
+    text = re.sub(r"-(?= ?\d)", "\u2212", str(text)).replace(" x ", " \u00d7 ")
     return f'<text x="{x:g}" y="{y + 6:g}" {more}>{text}</text>'
 
 
