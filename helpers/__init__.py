@@ -18,7 +18,13 @@ if TYPE_CHECKING:  # for editors, which follow these names and do not run the re
     )
     from helpers.exercises import check, check_between
     from helpers.export import export_cells
-    from helpers.figures import model_summary, plot_images, plot_network, set_style
+    from helpers.figures import (
+        model_summary,
+        name_lines,
+        plot_images,
+        plot_network,
+        set_style,
+    )
     from helpers.game import compare, deal, folded_names, list_names
     from helpers.notebooks import quiet_start, train_without_pauses
     from helpers.photo import PhotoError, load_photo
@@ -43,7 +49,13 @@ _MODULES = {
     ],
     "exercises": ["check", "check_between"],
     "export": ["export_cells"],
-    "figures": ["model_summary", "plot_images", "plot_network", "set_style"],
+    "figures": [
+        "model_summary",
+        "name_lines",
+        "plot_images",
+        "plot_network",
+        "set_style",
+    ],
     "game": ["compare", "deal", "folded_names", "list_names"],
     "notebooks": ["quiet_start", "train_without_pauses"],
     "photo": ["PhotoError", "load_photo"],

@@ -180,13 +180,13 @@ FAULTS = """number => {
     Reveal.slide(number, 0, 1000);
     const slide = Reveal.getCurrentSlide();
     const room = document.querySelector(".reveal .slides").getBoundingClientRect();
-    const end = document.querySelector(".reveal > .footer").getBoundingClientRect().top;
     const cut = e => getComputedStyle(e).overflow !== "visible" && e.clientHeight &&
         Math.max(e.scrollHeight - e.clientHeight, e.scrollWidth - e.clientWidth) > 2;
     const over = ({ width, bottom, left, right }) => width && (left < room.left - 1 ||
-        right > room.right + 1 || bottom > Math.min(room.bottom, end) + 1);
-    const small = e => e.matches("pre code, td") &&
-        parseFloat(getComputedStyle(e).fontSize) < 20;
+        right > room.right + 1 || bottom > room.bottom + 1);
+    const words = e => [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim());
+    const small = e => e.offsetParent && words(e) && !e.closest("math, script, option")
+        && parseFloat(getComputedStyle(e).fontSize) < 24;
     return [...slide.querySelectorAll("*:not(aside)")]
         .filter(e => cut(e) || over(e.getBoundingClientRect()) || small(e))
         .map(e => slide.id + ": " + e.outerHTML.slice(0, 120));

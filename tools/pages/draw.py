@@ -3,21 +3,38 @@
 The other drawings there do not change with the lecture, and were drawn once.
 """
 
+import functools
+import html
+import itertools
 import math
 import re
 
 import numpy as np
+from fontTools.pens.svgPathPen import SVGPathPen
+from fontTools.pens.transformPen import TransformPen
+from fontTools.ttLib import TTFont
 
 from helpers import load_data
 from helpers.recipes import build_model
 from tools.common.paths import ROOT
 
 PICTURES = ROOT / "images"
-INK, GREY, BLUE, ORANGE, GREEN = "#1b3a5c", "#7d8a97", "#1558b0", "#c2500a", "#0b7261"
+TOKENS = ROOT / "pages" / "design" / "tokens.css"
+LETTERS = ROOT / "helpers" / "fonts"
+
+
+def tokens():
+    """Return the colours of the design in the light, by their names."""
+    light = TOKENS.read_text(encoding="utf-8").partition(".quarto-dark {")[0]
+    return dict(re.findall(r"--(\w+): (#[0-9a-f]{6});", light))
+
+
+INK, BLUE, ORANGE, GREEN = (tokens()[n] for n in ("ink", "blue", "orange", "green"))
+GREY = "#7d8a97"  # of lines, never of words
 PALE = {GREY: "#e3e8ee", BLUE: "#d3e3f7", ORANGE: "#fbdec6", GREEN: "#cdeae3"}
 # The ground is white, because a picture in a page does not know the theme of the page.
 FRAME = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {0} {1}" width="{0}" \
-height="{1}" font-family="sans-serif" font-size="18" fill="{ink}" text-anchor="middle">
+height="{1}" font-size="18" fill="{ink}" text-anchor="middle">
 <rect width="{0}" height="{1}" rx="10" fill="white"/>
 <marker id="tip" viewBox="0 0 10 10" refX="8" refY="5" markerWidth="6" \
 markerHeight="6" orient="auto"><path d="M0 0L10 5L0 10z" fill="{grey}"/></marker>
@@ -27,12 +44,45 @@ markerHeight="6" orient="auto"><path d="M0 0L10 5L0 10z" fill="{grey}"/></marker
 
 
 def picture(width, height, parts):
-    return FRAME.format(width, height, "\n".join(parts), ink=INK, grey=GREY)
+    svg = FRAME.format(width, height, "\n".join(parts), ink=INK, grey=GREY)
+    return outlined(svg)
+
+
+@functools.cache
+def letters(weight):
+    """Return a weight of the lecture's typeface: names of glyphs, outlines, widths."""
+    font = TTFont(LETTERS / f"lecture-sans-{weight}.ttf")
+    return font.getBestCmap(), font.getGlyphSet(), font["hmtx"]
+
+
+def outlined(svg):
+    """Return a drawing whose words are outlines: a page lends pictures no typeface."""
+    return re.sub(r"<text ([^>]*)>([^<]*)</text>", outline, svg)
+
+
+def outline(found):
+    """Return the outlines of one line of words."""
+    style = dict(re.findall(r'([\w-]+)="([^"]*)"', found[1]))
+    place = float(style.pop("x")), float(style.pop("y"))
+    size = float(style.pop("font-size", 18))
+    anchor = style.pop("text-anchor", "middle")
+    names, glyphs, widths = letters(600 if style.pop("font-weight", "") else 400)
+    parts, x = [], 0
+    for letter in html.unescape(found[2]):
+        pen = SVGPathPen(glyphs, lambda number: f"{number:.4g}")
+        glyphs[names[ord(letter)]].draw(TransformPen(pen, (1, 0, 0, -1, x, 0)))
+        parts.append(pen.getCommands())
+        x += widths[names[ord(letter)]][0]
+    scale = size / 1000  # units of the typeface in one em
+    left = place[0] - {"start": 0, "middle": 0.5, "end": 1}[anchor] * x * scale
+    move = f"translate({left:.5g} {place[1]:g}) scale({scale:g})"
+    more = "".join(f' {name}="{value}"' for name, value in style.items())
+    return f'<path transform="{move}" d="{"".join(parts)}"{more}/>'
 
 
 def words(x, y, text, more=""):
     """Write a line around the point (x, y), with proper signs of times and minus."""
-    text = re.sub(r"-(?=\d)", "\u2212", str(text)).replace(" x ", " \u00d7 ")
+    text = re.sub(r"-(?= ?\d)", "\u2212", str(text)).replace(" x ", " \u00d7 ")
     return f'<text x="{x:g}" y="{y + 6:g}" {more}>{text}</text>'
 
 
@@ -82,7 +132,8 @@ def channels(model):
             parts += grid(x, y - 17 - 9 * n, cells, 15, colour, "white")
         parts += [arrow((222, 130), (286, y)), arrow((374, y), (424, y))]
         parts += [box(440, y - 29, 62, 62, PALE[BLUE], BLUE, 2), words(471, y, name)]
-    parts += [words(330, 190, "⋮"), words(471, 190, "⋮")]
+    for x, y in itertools.product((330, 471), (182, 190, 198)):  # and so on
+        parts += [f'<circle cx="{x}" cy="{y}" r="2"/>']
     for x, text in ((124, f"{into} channels in"), (322, f"{out} filters")):
         parts += [words(x, 308, text)]
     return picture(560, 336, [*parts, words(471, 308, f"{out} channels out")])

@@ -1,8 +1,8 @@
 """Write what the pages compute with: the network, its weights, images, measurements.
 
-Quarto and smalldocs call this before they render (``pre-render`` in _quarto.yml). It
-reads the run `baseline` and the network's cell in notebook 2, so a run that is recorded
-anew changes the page by itself.
+tools/pages/prepare.py calls this before the pages are rendered. It reads the run
+`baseline` and the network's cell in notebook 2, so a run that is recorded anew changes
+the page by itself.
 """
 
 import hashlib
@@ -12,7 +12,6 @@ import shutil
 import numpy as np
 
 from helpers import (
-    DataError,
     RunError,
     load_data,
     load_run,
@@ -159,10 +158,3 @@ def main():
     TARGET.mkdir(parents=True)
     for name, content in files.items():
         (TARGET / name).write_bytes(content)
-
-
-if __name__ == "__main__":
-    try:
-        main()
-    except (RunError, DataError, OSError, ValueError) as error:
-        raise SystemExit(f"The page `play` has no network: {error}") from None

@@ -1,7 +1,7 @@
 """Prepare the rendering: Quarto and smalldocs run this before they render.
 
-It is `pre-render` in _quarto.yml. It writes the network of the page `play`, and says in
-one sentence what is missing.
+It is `pre-render` in _quarto.yml. It writes the network of the page `play`, draws the
+figures of the slides, and says in one sentence what is missing.
 """
 
 import json
@@ -21,7 +21,7 @@ def is_news(record):
 def main():
     try:
         from helpers import DataError, RunError
-        from tools.pages import play
+        from tools.pages import play, slides
     except ImportError as error:
         raise SystemExit(
             f"Not rendered: {sys.executable} has no {error.name}. `make site` renders"
@@ -31,8 +31,9 @@ def main():
     logging.getLogger("helpers.data").addFilter(is_news)
     try:
         play.main()
+        slides.main()
     except (RunError, DataError, OSError, ValueError) as error:
-        raise SystemExit(f"The page `play` has no network: {error}") from None
+        raise SystemExit(f"Not rendered: {error}") from None
     network = json.loads((play.TARGET / "network.json").read_text(encoding="utf-8"))
     if not network["samples"]:
         print("The page `play` has no test images: `make data` brings them.")
