@@ -5,7 +5,6 @@ paragraphs by Quarto's `content-hidden when-profile="student"`, notes for the sp
 `.notes`, pages by the list in _quarto-student.yml.
 """
 
-import os
 import re
 import shutil
 import subprocess
@@ -17,7 +16,7 @@ from nbconvert.preprocessors import TagRemovePreprocessor
 
 from helpers.exercises import stored_answer
 from tools.common.exercises import read_exercises
-from tools.common.markdown import without_divs
+from tools.common.markdown import without_divs, without_links
 from tools.common.paths import ROOT
 from tools.editions.colab import with_cell
 
@@ -92,10 +91,7 @@ def for_students(text, left_out):
     """Return a text without what is for teachers; links to nowhere become words."""
     for mark in FOR_TEACHERS:
         text = without_divs(text, mark)
-    for name in left_out:
-        file = re.escape(os.path.basename(name))
-        text = re.sub(rf"\[([^]]*)\]\((?:[^)\s]*/)?{file}(?:#[^)]*)?\)", r"\1", text)
-    return text
+    return without_links(text, left_out)
 
 
 def readme(text):
