@@ -41,9 +41,16 @@ BELONGS = {
         "tests/test_r.py",
         ".github/workflows/r.yml",
     ],
+    "slides/index.qmd": ["tests/test_slides.py"],
 }
+SLIDES = "slides/index.qmd"
 # What the front page shows of a notebook's results.
 SHOWN = {"notebooks/05-improving.ipynb": "improved", "notebooks/large.ipynb": "large"}
+
+
+FRONT = re.compile(
+    r"^```\{=html\}\n(?:(?!```).*\n)*<div id=\"front\"(?:.*\n)*?```\n+", re.M
+)
 
 
 def code_of(path):
@@ -84,14 +91,14 @@ def with_dependents(names):
 
 
 def unread_groups(names):
-    """Return the groups of records that only these notebooks read."""
-
-    def readers(group):
-        literal = re.compile(rf"[\"']{group}[\"'/]")
-        paths = sorted(NOTEBOOKS.glob("*.ipynb"))
-        return {f"notebooks/{p.name}" for p in paths if literal.search(code_of(p))}
-
-    found = {group.name: readers(group.name) for group in TABLE}
+    """Return the groups of records that only these notebooks and pages read."""
+    code = {f"notebooks/{p.name}": code_of(p) for p in NOTEBOOKS.glob("*.ipynb")}
+    if (ROOT / SLIDES).exists():
+        code[SLIDES] = (ROOT / "tools/pages/slides.py").read_text(encoding="utf-8")
+    found = {}
+    for group in TABLE:
+        literal = re.compile(rf"[\"']{group.name}[\"'/]")
+        found[group.name] = {name for name in code if literal.search(code[name])}
     return [name for name, read in found.items() if read and read <= {*names}]
 
 
@@ -100,11 +107,9 @@ def without_entries(text, names):
     for name in names:
         entry = rf"^ +- href: {re.escape(name)}\n +text: .*\n"
         text = re.sub(entry, "", text, flags=re.M)
-    text = re.sub(r"^( +)- section: .*\n\1  contents:\n(?!\1 +-)", "", text, flags=re.M)
-    # Without the pages that it prepares, the first step has nothing to do.
-    if not re.search(r"href: pages/(play|teach)\.qmd", text):
-        text = re.sub(r"^ +pre-render: .*\n", "", text, flags=re.M)
-    return text
+    if SLIDES in names:
+        text = re.sub(rf"^ +- {SLIDES}\n", "", text, flags=re.M)
+    return re.sub(r"^( +)- section: .*\n\1  contents:\n(?!\1 +-)", "", text, flags=re.M)
 
 
 def without_rows(text, names):
@@ -145,6 +150,8 @@ def without_boxes(text, names):
     """Return a page without the boxes about files that are gone."""
     gone = [rf"\{{\{{< var {SHOWN[name]}\." for name in names if name in SHOWN]
     gone += [rf"^\*\*\[[^]]*\]\([^)]*{re.escape(name)}\)\*\*$" for name in names]
+    if "pages/play.qmd" in names:  # the front page has its network at work as well
+        text = FRONT.sub("", text)
     about = re.compile("|".join(gone), re.M)
     return without_divs_that(text, about.search) if gone else text
 
@@ -176,7 +183,7 @@ def pages():
 def refuse(names):
     """Stop if a name stands for no notebook and no page."""
     for name in names:
-        if not re.fullmatch(r"notebooks/[^/]+\.ipynb|pages/[^/]+\.qmd", name):
+        if not re.fullmatch(r"notebooks/[^/]+\.ipynb|(pages|slides)/[^/]+\.qmd", name):
             raise SystemExit(
                 f"Nothing was left out: {name} is neither a notebook nor a page: name"
                 " it like notebooks/transfer.ipynb or pages/play.qmd."

@@ -29,6 +29,11 @@ JUNK = (".*_cache", ".ipynb_checkpoints", "__pycache__", "*.new", "*.partial")
 # What works in the whole only.
 TOOLS = ("editions", "checks", "stale.py")
 COMMANDS = ("help", "site", "view", "lab", "data", "record", "clean")
+ABSENT = """
+{}:
+\t@echo "make $@ is not in this edition; make help lists its commands." >&2
+\t@exit 1
+"""
 FOR_TEACHERS = ('.content-hidden when-profile="student"', ".notes")
 ADDRESSES = ("repo-url", "repo-actions", "repo-branch", "repo-subdir", "site-url")
 
@@ -108,13 +113,19 @@ def readme(text):
 
 
 def makefile(text):
-    """Return the Makefile with the students' commands only."""
+    """Return the Makefile with the students' commands, and a sentence for all others.
+
+    Pages that both editions have name commands of the whole lecture, too.
+    """
+    commands = re.findall(r"^([a-z]+):", text, re.M)
+    others = [name for name in commands if name not in COMMANDS]
 
     def kept(rule):
         return rule[0] if rule[1] in COMMANDS else ""
 
-    text = re.sub(r"(\.PHONY:) help.*", rf"\1 {' '.join(COMMANDS)}", text)
-    return re.sub(r"^([a-z]+): .*\n(?:\t.*\n)+\n", kept, text, flags=re.M)
+    text = re.sub(r"(\.PHONY:) help.*", rf"\1 {' '.join([*COMMANDS, *others])}", text)
+    text = re.sub(r"^([a-z]+): .*\n(?:\t.*\n)+\n", kept, text, flags=re.M)
+    return text + ABSENT.format(" ".join(others))
 
 
 def copy_files(left_out):
