@@ -36,7 +36,7 @@ if TYPE_CHECKING:  # for editors, which follow these names and do not run the re
         load_weights,
         tidy_history,
     )
-    from helpers.training import TrainingError, check_epochs, explain_interrupts
+    from helpers.training import explain_interrupts
 
 _MODULES = {
     "data": [
@@ -67,7 +67,7 @@ _MODULES = {
         "load_weights",
         "tidy_history",
     ],
-    "training": ["TrainingError", "check_epochs", "explain_interrupts"],
+    "training": ["explain_interrupts"],
 }
 __all__ = sorted(name for names in _MODULES.values() for name in names)
 

@@ -118,8 +118,8 @@ def load_weights(model, run):
             f"The weights of {name} belong to a network of {recorded:,} parameters,"
             f" and this one has {given:,}"
             + (" in other layers" if recorded == given else "")
-            + ": restore build_model in part 2, or record it again with"
-            f" `make record JOBS={run.record['run']}`."
+            + ": restore the cells that define it (build_model is in part 2), or record"
+            f" it again with `make record JOBS={run.record['run']}`."
         )
 
 

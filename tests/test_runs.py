@@ -112,7 +112,7 @@ def test_weights_of_another_network_are_one_sentence(tmp_path):
 
     fits_not = "belong to a network of 34 parameters, and this one has"
     for units, sentence in (
-        ((4, 3), f"{fits_not} 39: restore build_model in part 2, or record"),
+        ((4, 3), f"{fits_not} 39: restore the cells that define it"),
         ((4,), f"{fits_not} 24: restore"),  # Keras itself would load half of the file
         ((3, 4), f"{fits_not} 34 in other layers: restore"),
     ):

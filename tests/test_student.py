@@ -166,3 +166,21 @@ def test_what_its_readme_names_is_there(edition):
             ["make", "--no-print-directory", "help"], cwd=folder, text=True
         )
         assert {line.split()[0] for line in listed.splitlines()} == commands
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="there is no make")
+def test_commands_that_its_pages_name_work_or_are_answered_by_a_sentence(edition):
+    folder, _ = edition
+    prose = "\n".join(t for p, t in texts(folder) if p.suffix in (".qmd", ".ipynb"))
+    named = set(re.findall(r"`make ([a-z]+)", prose))
+    absent = named - {*student.COMMANDS}
+    assert absent
+    for name in sorted(absent):
+        done = subprocess.run(
+            ["make", "--no-print-directory", name],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode != 0
+        assert done.stderr.startswith(f"make {name} is not in this edition; make help")

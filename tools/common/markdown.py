@@ -1,4 +1,6 @@
-"""Markdown of Quarto, read line by line."""
+"""Markdown of Quarto: leave out divs and links."""
+
+import re
 
 
 def without_divs(text, mark):
@@ -23,3 +25,27 @@ def without_divs(text, mark):
         else:
             kept.append(line)
     return "".join(kept)
+
+
+def without_divs_that(text, wanted):
+    """Return a text without its innermost divs about something.
+
+    Parameters
+    ----------
+    text : str
+        Markdown, as for `without_divs`.
+    wanted : callable
+        Gets what stands in a div that holds no other; returns whether it goes.
+    """
+    innermost = re.compile(r"^:::+ *\{.*\}\n((?:(?!:::).*\n)*):::+\n\n?", re.M)
+    return innermost.sub(lambda div: "" if wanted(div[1]) else div[0], text)
+
+
+def without_links(text, names):
+    """Return a text in which links to these files are words; pictures stay."""
+    for name in names:
+        file = re.escape(name.rpartition("/")[2])
+        text = re.sub(
+            rf"(?<!!)\[([^]]*)\]\((?:[^)\s]*/)?{file}(?:#[^)]*)?\)", r"\1", text
+        )
+    return text

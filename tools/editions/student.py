@@ -5,7 +5,6 @@ paragraphs by Quarto's `content-hidden when-profile="student"`, notes for the sp
 `.notes`, pages by the list in _quarto-student.yml.
 """
 
-import os
 import re
 import shutil
 import subprocess
@@ -17,7 +16,7 @@ from nbconvert.preprocessors import TagRemovePreprocessor
 
 from helpers.exercises import stored_answer
 from tools.common.exercises import read_exercises
-from tools.common.markdown import without_divs
+from tools.common.markdown import without_divs, without_links
 from tools.common.paths import ROOT
 from tools.editions.colab import with_cell
 
@@ -30,6 +29,11 @@ JUNK = (".*_cache", ".ipynb_checkpoints", "__pycache__", "*.new", "*.partial")
 # What works in the whole only.
 TOOLS = ("editions", "checks", "stale.py")
 COMMANDS = ("help", "site", "view", "lab", "data", "record", "clean")
+ABSENT = """
+{}:
+\t@echo "make $@ is not in this edition; make help lists its commands." >&2
+\t@exit 1
+"""
 FOR_TEACHERS = ('.content-hidden when-profile="student"', ".notes")
 ADDRESSES = ("repo-url", "repo-actions", "repo-branch", "repo-subdir", "site-url")
 
@@ -92,10 +96,7 @@ def for_students(text, left_out):
     """Return a text without what is for teachers; links to nowhere become words."""
     for mark in FOR_TEACHERS:
         text = without_divs(text, mark)
-    for name in left_out:
-        file = re.escape(os.path.basename(name))
-        text = re.sub(rf"\[([^]]*)\]\((?:[^)\s]*/)?{file}(?:#[^)]*)?\)", r"\1", text)
-    return text
+    return without_links(text, left_out)
 
 
 def readme(text):
@@ -112,13 +113,19 @@ def readme(text):
 
 
 def makefile(text):
-    """Return the Makefile with the students' commands only."""
+    """Return the Makefile with the students' commands, and a sentence for all others.
+
+    Pages that both editions have name commands of the whole lecture, too.
+    """
+    commands = re.findall(r"^([a-z]+):", text, re.M)
+    others = [name for name in commands if name not in COMMANDS]
 
     def kept(rule):
         return rule[0] if rule[1] in COMMANDS else ""
 
-    text = re.sub(r"(\.PHONY:) help.*", rf"\1 {' '.join(COMMANDS)}", text)
-    return re.sub(r"^([a-z]+): .*\n(?:\t.*\n)+\n", kept, text, flags=re.M)
+    text = re.sub(r"(\.PHONY:) help.*", rf"\1 {' '.join([*COMMANDS, *others])}", text)
+    text = re.sub(r"^([a-z]+): .*\n(?:\t.*\n)+\n", kept, text, flags=re.M)
+    return text + ABSENT.format(" ".join(others))
 
 
 def copy_files(left_out):

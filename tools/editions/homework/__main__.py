@@ -48,7 +48,7 @@ def main():
     elif sys.platform == "win32":
         raise SystemExit("Not graded: grading needs Linux.")
     else:
-        from tools.editions.homework.grade import STUDENT, grade
+        from tools.editions.homework.grade import grade
         from tools.editions.homework.sandbox import Limits
 
         chosen = {k: getattr(given, k) for k in Limits._fields if getattr(given, k)}
@@ -57,7 +57,7 @@ def main():
             given.submissions,
             Limits(**chosen),
             jobs=given.jobs,
-            student=given.student or STUDENT,
+            student=given.student,
             protected=not given.unprotected,
         )
 

@@ -8,20 +8,19 @@ import re
 import signal
 from pathlib import Path
 
-import filelock
 import pandas as pd
 
 from helpers import data
 from tools.common.exercises import agrees
-from tools.common.files import write_together
+from tools.common.files import write_together, write_whole
 from tools.common.paths import ROOT
-from tools.editions.homework.make import HOMEWORK, fingerprint
+from tools.editions.homework.make import HOMEWORK, fingerprint, locked
 from tools.editions.homework.sandbox import Sandbox
 
 STUDENT = r"\d{4,}"  # what in the name of a file is the number of a student
 
 
-def grade(name, submissions, limits, jobs=None, student=STUDENT, protected=True):
+def grade(name, submissions, limits, jobs=None, student=None, protected=True):
     """Grade the submissions of one part that have no row yet.
 
     Parameters
@@ -34,8 +33,9 @@ def grade(name, submissions, limits, jobs=None, student=STUDENT, protected=True)
         What one submission may take.
     jobs : int, optional
         How many are graded side by side; by default, as many as there are cores.
-    student : str
-        A regular expression; what it finds first in the name of a file is the student.
+    student : str, optional
+        A regular expression; what it finds first in the name of a file is the student,
+        in new rows and in those that are there. By default, the one of the last call.
     protected : bool
         Whether submissions are shut off from this machine.
     """
@@ -55,17 +55,9 @@ def grade(name, submissions, limits, jobs=None, student=STUDENT, protected=True)
         raise SystemExit(
             f"Not graded: two submissions are named {twice[0]}: rename one."
         )
-    shown = [data_folder()] if key["data"] else []
-    try:
-        lock = filelock.FileLock(folder / "lock", timeout=0).acquire()
-    except filelock.Timeout:
-        raise SystemExit(f"Not graded: {name} is being graded already.") from None
-    except OSError as error:
-        raise SystemExit(
-            f"Not graded: nothing can be written to {folder} ({error.strerror})."
-        ) from None
+    shown = filter(None, [key["data"] and data_folder()])
     with (
-        lock,
+        locked(folder, "graded"),
         Sandbox(folder / "student", plan(key), limits, shown, protected) as sandbox,
     ):
         refused = sandbox.refused()
@@ -90,15 +82,19 @@ def grade(name, submissions, limits, jobs=None, student=STUDENT, protected=True)
 
 
 def data_folder():
-    """Return the folder of CIFAR-100; on the stand-in, right answers would be wrong."""
-    if data.load_data is not data.load_cifar100:
-        return Path(data.CACHE)
+    """Return the folder of the data, or None if it has none.
+
+    On the stand-in, right answers would be wrong.
+    """
     try:
-        return data.data_folder(download=False)
+        if data.load_data is data.load_cifar100:
+            return data.data_folder(download=False)
+        folder = data.load_data(download=False).folder
     except data.DataError as error:
         raise SystemExit(
             f"Not graded: the answers belong to the real images. {error}"
         ) from None
+    return folder and Path(folder)
 
 
 def plan(key):
@@ -126,14 +122,34 @@ def points(said, exercise):
 class Grades:
     """The table of grades of one part, a row for each submission."""
 
-    def __init__(self, folder, key, student):
+    def __init__(self, folder, key, student=None):
         self.path, self.key = folder / "grades.csv", key
-        self.student = re.compile(student)
+        kept = folder / "student.txt"
+        if student is None:
+            student = kept.read_text("utf-8") if kept.exists() else STUDENT
+        try:
+            self.pattern = re.compile(student)
+        except re.error as error:
+            raise SystemExit(
+                f"Not graded: --student {student} is no regular expression ({error})."
+            ) from None
         self.rows = {}
         if self.path.exists():
             table = pd.read_csv(self.path, dtype=str, keep_default_na=False)
             for row in table.to_dict("records"):
+                row["student"] = self.student(row["submission"])
                 self.rows[row["submission"]] = row
+        if self.rows:
+            self.write()
+        if student != STUDENT or kept.exists():
+            write_whole(kept, student)
+
+    def student(self, name):
+        """Return the student whose submission has that name: file, or else folder."""
+        folder, _, file = name.rpartition("/")
+        stem = file.removesuffix(".ipynb")
+        found = self.pattern.search(stem) or self.pattern.search(folder)
+        return harmless(found[0] if found else stem)
 
     def has(self, path, content):
         """Return whether this very submission was graded by these very answers."""
@@ -147,7 +163,6 @@ class Grades:
         The hash of the content is from before the grading: what changes meanwhile is
         graded again.
         """
-        found = self.student.search(path.stem) or self.student.search(path.parent.name)
         exercises = self.key["exercises"].items()
         each = {
             number: points(result.said.get(number, {}), exercise)
@@ -155,7 +170,7 @@ class Grades:
         }
         row = {
             "submission": label(path),
-            "student": harmless(found[0] if found else path.stem),
+            "student": self.student(label(path)),
             "points": f"{sum(each.values()):g}",
             "of": f"{sum(exercise['points'] for _, exercise in exercises):g}",
             **{f"exercise {number}": f"{value:g}" for number, value in each.items()},
@@ -166,13 +181,17 @@ class Grades:
             "answers": fingerprint(self.key),
         }
         self.rows[label(path)] = row
+        self.write()
+        return row
+
+    def write(self):
+        """Write the table, and that of each student's best submission."""
         table = pd.DataFrame(self.rows.values()).fillna("")
         best = table.assign(number=table["points"].astype(float))
         best = best.sort_values(["student", "number"]).groupby("student").last()
         book = best[["points", "of", "submission"]].to_csv(lineterminator="\n")
         rows = table.to_csv(index=False, lineterminator="\n")
         write_together({self.path: rows, self.path.with_name("gradebook.csv"): book})
-        return row
 
 
 def label(path):

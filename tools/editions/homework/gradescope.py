@@ -12,7 +12,6 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from helpers import data
 from tools.common.exercises import stored
 from tools.common.paths import ROOT
 from tools.editions.homework.make import HOMEWORK
@@ -48,7 +47,7 @@ def test_right(env):
         exec(HIDDEN, env)
         assert is_right(env["hidden_{number}"], STORED[1])
 '''
-CIFAR = b"""
+BRING = b"""
 cd /autograder/source/files
 mamba run -n otter-env python -m helpers.data --download
 """
@@ -101,11 +100,10 @@ def test(number, exercise):
 
 
 def with_data(made, archive, needed):
-    """Copy a zip file; if need be, its set-up downloads CIFAR-100 as well, once."""
-    needed = needed and data.load_data is data.load_cifar100
+    """Copy a zip file; if need be, its set-up brings the data as well, once."""
     new = archive.with_name(archive.name + ".new")
     with zipfile.ZipFile(made) as old, zipfile.ZipFile(new, "w") as copy:
         for item in old.namelist():
-            more = CIFAR if needed and item == "setup.sh" else b""
+            more = BRING if needed and item == "setup.sh" else b""
             copy.writestr(item, old.read(item) + more)
     new.replace(archive)

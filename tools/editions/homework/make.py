@@ -6,9 +6,11 @@ import re
 import shutil
 from importlib.metadata import requires
 
+import filelock
 import nbformat
 import yaml
 
+from helpers import data
 from tools.common.exercises import read_exercises, tags, uses_data
 from tools.common.files import write_whole
 from tools.common.paths import ROOT
@@ -61,11 +63,28 @@ def make(name):
             number: entry(notebook, exercise) for number, exercise in exercises.items()
         },
     }
-    shutil.rmtree(folder / "student", ignore_errors=True)
-    hand_out(notebook, name, key, folder / "student")
-    text = json.dumps(key, indent=1, sort_keys=True) + "\n"
-    write_whole(folder / "answers.json", text)
+    with locked(folder, "made"):  # or it would take the hand-out from under a grader
+        shutil.rmtree(folder / "student", ignore_errors=True)
+        hand_out(notebook, name, key, folder / "student")
+        text = json.dumps(key, indent=1, sort_keys=True) + "\n"
+        write_whole(folder / "answers.json", text)
     print(f"Hand out {folder / 'student'}; keep {folder / 'answers.json'} to yourself.")
+
+
+def locked(folder, done):
+    """Return a lock on a part, which nobody else makes or grades meanwhile."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return filelock.FileLock(folder / "lock", timeout=0).acquire()
+    except filelock.Timeout:
+        raise SystemExit(
+            f"Not {done}: {folder.name} is being made or graded already: wait until"
+            " that has ended."
+        ) from None
+    except OSError as error:
+        raise SystemExit(
+            f"Not {done}: nothing can be written to {folder} ({error.strerror})."
+        ) from None
 
 
 def checked(name):
@@ -135,7 +154,7 @@ def hand_out(notebook, name, key, folder):
     text = README.format(
         name=name,
         title=title_of(notebook, name),
-        data=DATA if key["data"] else "",
+        data=DATA if key["data"] and data.load_data is data.load_cifar100 else "",
         points="\n".join(points),
     )
     (folder / "README.md").write_text(text, encoding="utf-8")
@@ -207,9 +226,9 @@ def lead_somewhere(match):
 
 
 def title_of(notebook, name):
-    """Return the title of a notebook from its front matter, or its name."""
+    """Return the first heading of a notebook, or its name."""
     for cell in notebook.cells:
-        found = re.search(r'^title: *"?([^"\n]+)"?$', cell.source, re.M)
-        if found and cell.cell_type == "raw":
+        found = re.search(r"^# (.+)$", cell.source, re.M)
+        if found and cell.cell_type == "markdown":
             return found[1]
     return name

@@ -84,6 +84,7 @@ class Sandbox:
             "seconds": int(limits.cell),
             "gigabytes": limits.gigabytes,
             "processes": PROCESSES,
+            "protected": protected,
         }
         interpreter = Path(sys.executable).resolve().parents[1]
         prefixes = [Path(sys.prefix), Path(sys.base_prefix), interpreter]
@@ -112,7 +113,8 @@ class Sandbox:
         if not self.protected:
             return None
         with tempfile.TemporaryDirectory() as folder:
-            command = self._shut_off(Path(folder), [], [sys.executable, "-c", "0"])
+            filters = (HERE / "forbid.py").read_text(encoding="utf-8")
+            command = self._shut_off(Path(folder), [], [sys.executable, "-c", filters])
             environment = self._environment(folder)
             try:
                 done = subprocess.run(
@@ -169,7 +171,8 @@ class Sandbox:
         grading = folder / "grading"
         grading.mkdir()
         shutil.copyfile(submission, grading / "submission.ipynb")
-        shutil.copy(HERE / "child.py", grading)
+        for name in ("child.py", "forbid.py"):
+            shutil.copy(HERE / name, grading)
         shutil.copy(ROOT / "helpers" / "exercises.py", grading / "reader.py")
         home = Path(self._home.name) / "home"
         copies = [(grading, "grading"), (self.handout, "homework"), (home, "student")]
