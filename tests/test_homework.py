@@ -1,5 +1,11 @@
-"""Graded homework: a submission gets what its answers deserve, whatever it does."""
+"""Graded homework: a submission gets what its answers deserve, whatever it does.
 
+Executing a submission takes seconds, so many are graded by one command, and each holds
+several attacks; what needs no command of its own is called here.
+"""
+
+import contextlib
+import io
 import json
 import os
 import re
@@ -20,7 +26,7 @@ from conftest import start
 from small_lecture import NAME, question, tool, value
 
 from tools.editions.homework import grade as grading
-from tools.editions.homework.make import LINK, lead_somewhere
+from tools.editions.homework.make import LINK, lead_somewhere, make
 from tools.editions.homework.sandbox import Limits, Result, Sandbox, read
 
 if sys.platform != "linux":
@@ -33,16 +39,26 @@ RIGHT = {
     "4": "answer_4 = 2.31",
     "5": "def twice(numbers):\n    return [2 * n for n in numbers]",
 }
+# Exercises 6 to 9 are 1 to 4 once more: room for another attack of each kind.
+TWINS = {"1": "6", "2": "7", "3": "8", "4": "9"}
+
+
+def for_twin(number, source):
+    """Return what was written for one exercise, for its twin."""
+    return source.replace(f"answer_{number}", f"answer_{TWINS[number]}")
+
+
+RIGHT |= {twin: for_twin(number, RIGHT[number]) for number, twin in TWINS.items()}
 ASKED_5 = f'def twice(numbers):\n    ...\n\n\ncheck(twice([1, 2]), "{NAME}/5")'
-EMPTY = {n: f"answer_{n} = None" for n in "1234"} | {
+EMPTY = {n: f"answer_{n} = None" for n in "12346789"} | {
     "5": "def twice(numbers):\n    ..."
 }
 SOLVED_5 = f"{RIGHT['5']}\n\n\nanswer_5 = twice([1, 2])"
 
 # What a submission tries in place of one answer, and whether the answer counts all the
-# same. Several are tried in one submission, one in each exercise; all other answers are
-# right. ROOT stands for the instructor's folder. The answer that is wanted is that to
-# exercise 2, "red_quince", which an attack must not contain as a whole.
+# same. Several are tried in one submission, one in each exercise and one in its twin;
+# all other answers are right. ROOT stands for the instructor's folder. The answer that
+# is wanted is that to exercise 2, "red_quince", which an attack must not contain.
 ATTACKS = {
     "gives another form of the same number": ("1", True, "answer_1 = 12.0"),
     "has misspelt its answer": ("1", False, "answer_1 = = 12"),
@@ -161,17 +177,6 @@ SHUT_OFF = {
             answer_2 = wanted
         """,
     ),
-    "deletes everything": (
-        "3",
-        False,
-        """
-        import shutil
-
-        for folder in ("ROOT", "/home/homework", "/home/student"):
-            shutil.rmtree(folder, ignore_errors=True)
-        answer_3 = 0
-        """,
-    ),
     "writes grades": (
         "3",
         True,  # in a folder of its own world that has the same name
@@ -202,6 +207,18 @@ SHUT_OFF = {
 
         assert os.system("mount -o remount,rw /usr 2>/dev/null") == 0
         answer_3 = (1, 2, 3)
+        """,
+    ),
+    # After this one, nothing is left for the others to find.
+    "deletes everything": (
+        "3",
+        False,
+        """
+        import shutil
+
+        for folder in ("ROOT", "/home/homework", "/home/student"):
+            shutil.rmtree(folder, ignore_errors=True)
+        answer_3 = 0
         """,
     ),
     "connects": (
@@ -271,7 +288,7 @@ SHUT_OFF = {
         """,
     ),
 }
-# These do something to the whole submission: how many points of six it deserves.
+# These do something to the whole submission: how many points of ten it deserves.
 ALONE = {
     "replaces what writes its answers": (
         "2",
@@ -301,21 +318,17 @@ ALONE = {
         time.sleep(60)
         """,
     ),
-    "takes no interruption": (
-        "3",
-        2,
-        """
-        import time
-
-        while True:
-            try:
-                time.sleep(1)
-            except KeyboardInterrupt:
-                pass
-        """,
-    ),
 }
-LIMITS = ["--cell=10", "--seconds=60", "--gigabytes=2", "--jobs=2"]
+ENDLESS = """
+import time
+
+while True:
+    try:
+        time.sleep(1)
+    except KeyboardInterrupt:
+        pass
+"""
+LIMITS = Limits(cell=10, seconds=300, gigabytes=2)
 
 
 def packed(attacks):
@@ -325,10 +338,13 @@ def packed(attacks):
     """
     packs = []
     for name, (number, *_) in attacks.items():
-        free = next((pack for pack in packs if number not in pack), None)
-        if free is None:
-            packs.append(free := {})
-        free[number] = name
+        places = [number, TWINS.get(number, number)]
+        free = [(pack, n) for pack in packs for n in places if n not in pack]
+        if not free:
+            packs.append({})
+            free = [(packs[-1], number)]
+        pack, place = free[0]
+        pack[place] = name
     return {f"attacks-{i}": pack for i, pack in enumerate(packs)}
 
 
@@ -341,6 +357,10 @@ def homework(tmp_path_factory):
         value("3", "(1, 2, 3)"),
         value("4", "2.31", ", tolerance=0.05", points=2),
         question("5", ASKED_5, SOLVED_5, hidden="hidden_5 = twice([3, 4, 5])"),
+        value("6", "12"),
+        value("7", '"red_quince"', explained="Quince again."),
+        value("8", "(1, 2, 3)"),
+        value("9", "2.31", ", tolerance=0.05"),
     )
     root = small_lecture.lecture(tmp_path_factory.mktemp("lecture"), made, "images")
     status, said = tool(root, "editions.homework", "make", NAME)
@@ -364,8 +384,18 @@ def submit(homework, name, changes=None):
     return path
 
 
-def grade(homework, *paths):
-    return tool(homework, "editions.homework", "grade", NAME, *paths, *LIMITS)
+@pytest.fixture
+def grade(homework, can_shut_off):
+    """Return a function that grades submissions, and returns what was printed."""
+
+    def grade(*paths, protected=can_shut_off is None):
+        said = io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said):
+            patch.setattr(grading, "HOMEWORK", homework / "_homework")
+            grading.grade(NAME, paths, LIMITS, protected=protected)
+        return said.getvalue()
+
+    return grade
 
 
 def table(homework, name="grades"):
@@ -389,25 +419,29 @@ def grades(homework, can_shut_off):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1])
         for name, pack in packs.items():
-            sources = {number: attacks[name][2] for number, name in pack.items()}
-            for number, source in sources.items():
+            sources = {}
+            for place, attack in pack.items():
+                number, _, source = attacks[attack]
+                source = source if place == number else for_twin(number, source)
                 source = source.replace("ROOT", str(homework))
-                sources[number] = source.replace("PORT", port)
+                sources[place] = source.replace("PORT", port)
             paths.append(submit(homework, name, sources))
         for name, (number, _, source) in ALONE.items():
             paths.append(submit(homework, name, {number: source}))
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("INSTRUCTOR", "red_quince")  # what other processes know
-            more = ["--unprotected"] if can_shut_off else []
-            status, said = grade(homework, *paths, *more)
+            options = [f"--{name}={most}" for name, most in LIMITS._asdict().items()]
+            options += ["--jobs=2", *(["--unprotected"] if can_shut_off else [])]
+            command = ["editions.homework", "grade", NAME, *paths, *options]
+            status, said = tool(homework, *command)
     assert status == 0, said
     return table(homework), packs
 
 
 def test_the_right_answers_get_all_points_and_none_get_none(grades):
     rows = grades[0]
-    assert rows.loc["submissions/perfect.ipynb", ["points", "of"]].tolist() == [6, 6]
-    assert rows.loc["submissions/empty.ipynb", ["points", "of"]].tolist() == [0, 6]
+    assert rows.loc["submissions/perfect.ipynb", ["points", "of"]].tolist() == [10, 10]
+    assert rows.loc["submissions/empty.ipynb", ["points", "of"]].tolist() == [0, 10]
 
 
 @pytest.mark.parametrize("name", ATTACKS | SHUT_OFF)
@@ -415,11 +449,11 @@ def test_an_answer_counts_for_its_value_only(name, grades, can_shut_off):
     if can_shut_off and name in SHUT_OFF:
         pytest.skip(f"submissions cannot be shut off here: {can_shut_off}")
     rows, packs = grades
-    number, counts, _ = (ATTACKS | SHUT_OFF)[name]
-    pack = next(pack for pack in packs if packs[pack].get(number) == name)
+    _, counts, _ = (ATTACKS | SHUT_OFF)[name]
+    [(pack, place)] = [(p, n) for p in packs for n in packs[p] if packs[p][n] == name]
     row = rows.loc[f"submissions/{pack}.ipynb"]
-    full = 2 if number == "4" else 1
-    assert row[f"exercise {number}"] == (full if counts else 0), row.to_dict()
+    full = 2 if place == "4" else 1
+    assert row[f"exercise {place}"] == (full if counts else 0), row.to_dict()
     others = {*RIGHT} - {*packs[pack]}
     assert all(row[f"exercise {other}"] > 0 for other in others), row.to_dict()
 
@@ -446,25 +480,34 @@ def test_remarks_say_why_points_are_missing(grades):
     assert remarks["submissions/ends its own process.ipynb"] == "ended its own process"
     endless = remarks["submissions/gives an endless answer.ipynb"]
     assert endless == "said more than 1 MB"
-    stopped = remarks["submissions/takes no interruption.ipynb"]
-    assert stopped == "stopped after 60 s"
     hidden = remarks["submissions/hides memory in files without a name.ipynb"]
     assert hidden == "took 2 GB of memory"
 
 
-def test_a_second_call_goes_on_and_drops_nothing(homework, grades):
+def test_a_cell_that_takes_no_interruption_is_stopped(homework, can_shut_off):
+    folder = homework / "_homework" / NAME
+    key = json.loads((folder / "answers.json").read_text("utf-8"))
+    limits = Limits(cell=2, seconds=20, gigabytes=2)
+    task = folder / "student", grading.plan(key), limits
+    with Sandbox(*task, protected=can_shut_off is None) as sandbox:
+        result = sandbox.run(submit(homework, "endless", {"1": ENDLESS}))
+    assert result.remark == "stopped after 20 s" and "1" not in result.said
+
+
+def test_a_second_call_goes_on_and_drops_nothing(homework, grades, grade):
     late = submit(homework, "1234567_late")
-    again = homework / "submissions" / "perfect.ipynb"
-    status, said = grade(homework, again, late)
-    assert status == 0 and "1 of 2 have a row" in said, said
+    said = grade(homework / "submissions" / "perfect.ipynb", late)
+    assert "1 of 2 have a row" in said, said
     assert set(table(homework).index) == {
         *grades[0].index,
         "submissions/1234567_late.ipynb",
     }
-    assert table(homework, "gradebook").loc["1234567", "points"] == 6
+    assert table(homework, "gradebook").loc["1234567", "points"] == 10
 
 
-def test_remaking_the_homework_keeps_grades_and_regrades_what_changed(homework, grades):
+def test_remaking_the_homework_keeps_grades_and_regrades_what_changed(
+    homework, grades, grade
+):
     answers = homework / "_homework" / NAME / "answers.json"
     before = answers.read_text("utf-8")
     status, said = tool(homework, "editions.homework", "make", NAME)
@@ -474,24 +517,24 @@ def test_remaking_the_homework_keeps_grades_and_regrades_what_changed(homework, 
     key = json.loads(before)
     key["exercises"]["1"]["answer"] = 13
     answers.write_text(json.dumps(key), encoding="utf-8")
-    status, said = grade(homework, homework / "submissions" / "perfect.ipynb")
+    said = grade(homework / "submissions" / "perfect.ipynb")
     answers.write_text(before, encoding="utf-8")
-    assert status == 0 and "0 of 1 have a row" in said, said
-    assert table(homework).loc["submissions/perfect.ipynb", "points"] == 5
+    assert "0 of 1 have a row" in said, said
+    assert table(homework).loc["submissions/perfect.ipynb", "points"] == 9
 
 
 def test_ctrl_c_keeps_the_rows_ends_the_children_and_the_next_call_goes_on(
-    homework, can_shut_off
+    homework, can_shut_off, grade
 ):
-    more = [] if can_shut_off is None else ["--unprotected"]
+    first = homework / "submissions" / "a first.ipynb"
+    first.parent.mkdir(exist_ok=True)
+    first.write_text("no notebook", encoding="utf-8")
     waits = "import time\n\ntime.sleep(5000)"
-    paths = [submit(homework, "a first"), submit(homework, "a second", {"1": waits})]
-    limits = ["--cell=4000", "--seconds=4000", "--jobs=1"]
-    arguments = ["editions.homework", "grade", NAME, *paths, *limits, *more]
+    paths = [first, submit(homework, "a second", {"1": waits})]
+    options = ["--cell=4000", "--seconds=4000", "--jobs=1"]
+    options += [] if can_shut_off is None else ["--unprotected"]
     process = start(
-        "-m",
-        f"tools.{arguments[0]}",
-        *arguments[1:],
+        *("-m", "tools.editions.homework", "grade", NAME, *paths, *options),
         cwd=homework,
         env=small_lecture.environment(homework),
     )
@@ -503,39 +546,39 @@ def test_ctrl_c_keeps_the_rows_ends_the_children_and_the_next_call_goes_on(
     said = process.communicate(timeout=60)[0]
     assert "Stopped after 1 of 2" in said and process.returncode == 1, said
     assert children and not psutil.wait_procs(children, timeout=10)[1]
-    assert "submissions/a first.ipynb" in table(homework).index
+    remark = table(homework).loc["submissions/a first.ipynb", "remark"]
+    assert remark == "no notebook that can be read"
     assert "submissions/a second.ipynb" not in table(homework).index
     submit(homework, "a second")
-    status, said = grade(homework, *paths, *more)
-    assert status == 0 and "1 of 2 have a row" in said, said
-    assert table(homework).loc["submissions/a second.ipynb", "points"] == 6
+    assert "1 of 2 have a row" in grade(*paths)
+    assert table(homework).loc["submissions/a second.ipynb", "points"] == 10
 
 
-def test_without_protection_it_says_so_and_ends_what_was_left_behind(homework):
+def test_without_protection_it_says_so_and_ends_what_was_left_behind(homework, grade):
     source = (
         "import subprocess\n\n"
         "subprocess.Popen(['sleep', '87654'], start_new_session=True)\nanswer_1 = 12"
     )
-    path = submit(homework, "open", {"1": source})
-    status, said = grade(homework, path, "--unprotected")
-    assert status == 0, said
-    assert table(homework).loc["submissions/open.ipynb", "points"] == 6
+    grade(submit(homework, "open", {"1": source}), protected=False)
+    assert table(homework).loc["submissions/open.ipynb", "points"] == 10
     commands = [p.info["cmdline"] for p in psutil.process_iter(["cmdline"])]
     assert ["sleep", "87654"] not in commands
 
 
-def test_what_cannot_be_graded_is_one_sentence(homework):
+def test_what_cannot_be_graded_is_one_sentence(homework, monkeypatch):
     path = submit(homework, "some")
+    monkeypatch.setattr(grading, "HOMEWORK", homework / "_homework")
+    monkeypatch.setattr("tools.editions.homework.make.ROOT", homework)
+    with pytest.raises(SystemExit, match="no part 01-smal: name one of 01-small"):
+        make("01-smal")
     wrong = {
-        ("make", "01-smal"): "There is no part 01-smal: name one of 01-small.",
-        ("grade", "01-smal", path): "answers.json is missing: make the homework first.",
-        ("grade", NAME, "nothing.ipynb"): "nothing.ipynb is no file",
-        ("grade", NAME, path, path): "two submissions are named submissions/some.ipynb",
+        ("01-smal", path): "answers.json is missing: make the homework first",
+        (NAME, homework / "nothing.ipynb"): "nothing.ipynb is no file",
+        (NAME, path, path): "two submissions are named submissions/some.ipynb",
     }
-    for arguments, sentence in wrong.items():
-        status, said = tool(homework, "editions.homework", *arguments)
-        assert status == 1 and sentence in said, said
-        assert len(said.splitlines()) == 1, said
+    for (name, *paths), sentence in wrong.items():
+        with pytest.raises(SystemExit, match=sentence):
+            grading.grade(name, paths, LIMITS)
 
 
 def test_grading_on_the_stand_in_is_refused(no_data, monkeypatch):
