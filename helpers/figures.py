@@ -16,6 +16,7 @@ from matplotlib_inline.backend_inline import set_matplotlib_formats
 # The colours of pages/design/tokens.css on a light ground. A test holds them equal.
 INK, BLUE, ORANGE, GREEN = "#1c2733", "#1558b0", "#b84a0e", "#0b7a5b"
 SOFT, LINE = "#56606b", "#d9e0e7"
+PALE = "#d3e3f7"  # a ground for INK
 FONTS = Path(__file__).parent / "fonts"
 
 
@@ -161,7 +162,14 @@ def plot_network(model):
     from keras.utils import model_to_dot
 
     graph = model_to_dot(model, show_shapes=True, dpi=72)
-    graph.set_ranksep("0.3")
+    graph.set_ranksep("0.2")
+    for node in graph.get_nodes():  # Keras draws them on black
+        label = node.get("label") or ""
+        label = label.replace('bgcolor="black"', f'bgcolor="{PALE}"')
+        label = label.replace("<table ", f'<table color="{SOFT}" ', 1)
+        node.set("label", label.replace('color="white"><b>', f'color="{INK}"><b>'))
+    for edge in graph.get_edges():
+        edge.set_color(SOFT)
     beside = sysconfig.get_path("scripts")
     program = shutil.which("graphviz-pure", path=beside)
     program = program or shutil.which("graphviz-pure")
