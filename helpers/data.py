@@ -128,7 +128,8 @@ def load_cifar100(source=None, *, download=True):
     Dataset
         The arrays of ``keras.datasets.cifar100.load_data()``, as bytes, and the names.
         A drawn stand-in takes their place where they are not to be had, unless
-        ``CIFAR100_STAND_IN`` is "never"; "always" gives it unless there is a `source`.
+        ``CIFAR100_STAND_IN`` is "never"; "always" gives it unless there is a `source`,
+        and so does a number, which is that of its training images.
 
     Raises
     ------
@@ -137,16 +138,23 @@ def load_cifar100(source=None, *, download=True):
         variable has another value; as a `NoDataError`, if the data is not to be had.
     """
     stand_in = os.environ.get("CIFAR100_STAND_IN", "")
-    if stand_in not in ("", "never", "always"):
-        raise DataError(f"CIFAR100_STAND_IN={stand_in}: set never, always or nothing.")
-    if source is not None or stand_in != "always":
+    number = int(stand_in) if stand_in.isdecimal() else 0
+    if stand_in not in ("", "never", "always") and not number:
+        raise DataError(
+            f"CIFAR100_STAND_IN={stand_in}: set never, always, a number of training"
+            " images, or nothing."
+        )
+    if source is not None or stand_in in ("", "never"):
         try:
             return _load(source, download)[1]
         except NoDataError as error:
             if stand_in == "never":
                 raise
             log.warning("%s A drawn stand-in takes its place.", error)
-    train, test, groups, names = draw_stand_in(*(n for n, _ in FILES.values()))
+    counts = [n for n, _ in FILES.values()]
+    if number:
+        counts = [number, number // 5]
+    train, test, groups, names = draw_stand_in(*counts)
     superclass_of = np.arange(100, dtype=np.uint8) // 5
     described = names, "stand-in data", groups, superclass_of, "CIFAR-100"
     return Dataset(train, test, *described)

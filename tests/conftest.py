@@ -21,6 +21,16 @@ LECTURE = SITE.parent
 QUARTO_REQUIRED = os.environ.get("QUARTO") == "required"
 
 
+# One worker runs a file. Those that take longest start first, or at the end one worker
+# would wait for the other.
+LONGEST = "homework learn browser adapt play recording data isolation faults".split()
+
+
+def pytest_collection_modifyitems(items):
+    place = {f"test_{name}": number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
+
+
 @pytest.fixture(scope="session")
 def real_data():
     """CIFAR-100 itself; a test that needs it is skipped where it is not at hand."""

@@ -178,13 +178,11 @@ def test_stand_in_says_so(no_data, caplog):
     for name in [*cifar.class_names, *cifar.superclass_names]:
         assert name.startswith("stand-in ")
     assert (np.bincount(cifar.superclass_of) == 5).all()
-    again = load_cifar100()
     for part, n in (("train", 50_000), ("test", 10_000)):
         images, labels = getattr(cifar, part)
         assert images.shape == (n, 32, 32, 3) and images.dtype == np.uint8
         assert labels.shape == (n, 1) and labels.dtype == np.uint8
         assert (np.bincount(labels.ravel()) == n // 100).all()
-        assert (getattr(again, part)[0] == images).all()
     both = np.concatenate([cifar.train[0][:500], cifar.test[0][:500]])
     assert len(np.unique(both, axis=0)) == 1000
 
@@ -194,12 +192,28 @@ def test_stand_in_can_be_forbidden_or_asked_for(kept, monkeypatch, caplog):
     assert load_cifar100().name == "stand-in data" and not caplog.messages
     assert load_cifar100(kept).name == "CIFAR-100"
     monkeypatch.setenv("CIFAR100_STAND_IN", "no")
-    with pytest.raises(DataError, match="=no: set never, always or nothing"):
+    with pytest.raises(DataError, match="=no: set never, always, a number"):
         load_cifar100()
     monkeypatch.setenv("CIFAR100_STAND_IN", "never")
     shutil.rmtree(kept)
     with pytest.raises(NoDataError, match="CIFAR-100 is not on this machine"):
         load_cifar100()
+
+
+def test_stand_in_can_have_fewer_images_for_a_quick_look(kept, monkeypatch):
+    monkeypatch.setenv("CIFAR100_STAND_IN", "1000")
+    fewer = load_cifar100()
+    assert fewer.name == "stand-in data"
+    assert (len(fewer.train[0]), len(fewer.test[0])) == (1000, 200)
+    assert (np.bincount(fewer.train[1].ravel()) == 10).all()
+
+
+def test_stand_in_is_the_same_on_every_call(kept, monkeypatch):
+    monkeypatch.setenv("CIFAR100_STAND_IN", "1000")
+    first, second = load_cifar100(), load_cifar100()
+    for part in ("train", "test"):
+        for one, other in zip(getattr(first, part), getattr(second, part), strict=True):
+            assert (one == other).all()
 
 
 def test_download_once_then_from_the_cache(server, archive, loads, small):

@@ -4,10 +4,12 @@ import os
 import re
 
 import nbformat
+import pandas as pd
 import pytest
 from conftest import NOTEBOOKS, ROOT, run
 
 from helpers import quiet_start
+from tools.checks import test as test_tool
 from tools.common.exercises import COLLAPSED, SOLUTION, faults, read_exercises
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
@@ -66,6 +68,27 @@ def test_exercises_have_the_one_form_and_their_solutions_are_folded(path):
         solved = notebook.cells[exercise.solved]
         assert solved.source.startswith("# solution\n"), solved.source
         assert "answer" in solved.metadata, solved.source
+
+
+def test_every_notebook_in_python_is_compared_that_which_takes_longest_first():
+    compared = test_tool.notebooks()
+    assert {*compared} == {path for path in NOTEBOOKS if path.stem != "lecture-in-r"}
+    seconds = pd.read_csv(ROOT / "runs" / "notebooks.csv", index_col="notebook")
+    known = [path.stem for path in compared if path.stem in seconds.index]
+    assert seconds.loc[known, "seconds"].is_monotonic_decreasing
+
+
+def test_in_ci_what_loads_data_runs_on_the_stand_in_as_well(monkeypatch):
+    ran = {}
+    monkeypatch.setattr(
+        test_tool,
+        "compare",
+        lambda mode, stand_in, paths: ran.update(dict.fromkeys(paths, stand_in)) or 0,
+    )
+    assert test_tool.compare_again() == 0
+    loading = [p for p in test_tool.notebooks() if "load_data" in p.read_text("utf-8")]
+    assert {*ran} == {*loading}
+    assert "never" not in ran.values()
 
 
 def test_compile_is_the_same_in_model_training_and_testing():
