@@ -133,3 +133,16 @@ def test_quiet_start_leaves_the_environment_as_it_was(monkeypatch):
             assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == (level or "3")
             raise ImportError
         assert os.environ.get("TF_CPP_MIN_LOG_LEVEL") == level
+
+
+def test_pages_embed_cells_by_their_labels(notebooks):
+    """Editors may give cells other ids."""
+    pages = [*ROOT.glob("*.qmd"), *ROOT.glob("*/*.qmd")]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in pages)
+    embeds = re.findall(r"\{\{< embed /?notebooks/(\S+?)#(\S+)", text)
+    assert embeds
+    for name, label in embeds:
+        labelled = [
+            c for c in notebooks[name].cells if f"#| label: {label}\n" in c.source
+        ]
+        assert len(labelled) == 1, f"{name} has not one cell with the label {label}"
