@@ -32,6 +32,7 @@ OURS = (
     "_site/index.html",
     ".quarto/x",
     "pages/play/network/weights.bin",
+    "slides/figures/history.svg",
     "helpers/__pycache__/data.cpython-311.pyc",
     "tools/common/__pycache__/files.cpython-311.pyc",
     "_homework/02-model/autograder.zip",

@@ -20,6 +20,7 @@ MADE = (
     ".ruff_cache",
     "notebooks/.ruff_cache",
     "pages/play/network",
+    "slides/figures",
     "cifar100_lecture.egg-info",
 )
 # Where Python keeps what it compiled of the code of the lecture.

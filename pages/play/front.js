@@ -71,7 +71,7 @@ part("guesses").append(
 part("tools").append(row(...pad.tools));
 const pictures = OTHERS.map((name) => ({ name: `drawing: ${name}`, pixels: drawing(name), sentence: "" }));
 part("others").append(gallery("Or another drawing", pictures, choose));
-place.classList.add("alive");
+said.textContent = "";
 
 const begin = () => setTimeout(network, 200);
 if (document.readyState === "complete") begin();

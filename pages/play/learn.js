@@ -48,6 +48,7 @@ function drawCurves(steps) {
 }
 
 style();
+said.textContent = "";
 drawCurves(400);
 place.querySelector(".chart-place").replaceChildren(chart);
 place.querySelector(".button-place").replaceChildren(start);

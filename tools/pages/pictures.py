@@ -35,7 +35,7 @@ def main():
     for number, (notebook, *figure) in PARTS.items():
         if (NOTEBOOKS / notebook).exists():
             picture = part(notebook, *figure)
-            picture.save(PICTURES / f"part-{number}.png", optimize=True)
+            picture.save(PICTURES / f"part-{number}.webp", quality=82, method=6)
 
 
 if __name__ == "__main__":
