@@ -19,8 +19,16 @@ import pytest
 from conftest import ROOT, run
 from loopback import stalled, status, whole
 
-from helpers import DataError, Dataset, NoDataError, data, load_cifar100
+from helpers import (
+    DataError,
+    Dataset,
+    NoDataError,
+    data,
+    load_cifar100,
+    quiet_start,
+)
 from helpers.data import ARCHIVE, FILES, RECORD_BYTES, data_folder, data_note
+from helpers.stand_in import draw_stand_in
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX processes")
 
@@ -185,6 +193,28 @@ def test_stand_in_says_so(no_data, caplog):
         assert (np.bincount(labels.ravel()) == n // 100).all()
     both = np.concatenate([cifar.train[0][:500], cifar.test[0][:500]])
     assert len(np.unique(both, axis=0)) == 1000
+
+
+def test_stand_in_can_be_learned():
+    with quiet_start():
+        import keras
+    (x, y), (x_test, y_test), *_ = draw_stand_in(10_000, 1_000)
+    keras.utils.set_random_seed(425)
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((32, 32, 3)),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(16, 5, strides=2, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(32, 3, activation="relu"),
+            layers.Flatten(),
+            layers.Dense(100, activation="softmax"),
+        ]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(x, y, batch_size=32, epochs=3, verbose=0)
+    assert model.evaluate(x_test, y_test, verbose=0)[1] > 0.8
 
 
 def test_stand_in_can_be_forbidden_or_asked_for(kept, monkeypatch, caplog):

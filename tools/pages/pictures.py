@@ -1,12 +1,17 @@
-"""Draw the pictures of the front page from the figures of the notebooks."""
+"""Draw the pictures of the front page from the figures of the notebooks.
+
+And one of the stand-in, for the page on the data.
+"""
 
 import base64
 import io
 
 import nbformat
+import numpy as np
 from PIL import Image, ImageOps
 
 from helpers.export import NOTEBOOKS
+from helpers.stand_in import draw_stand_in
 
 PICTURES = NOTEBOOKS.parent / "images"
 # For each part: the figure, and how much of it is shown (left, top, right, bottom).
@@ -31,7 +36,23 @@ def part(notebook, label, box):
     raise SystemExit(f"{notebook} has no figure {label}: give the label to its cell.")
 
 
+def stand_in():
+    """Return one image of each superclass of the stand-in, a row for each pattern.
+
+    The colours change from row to row and from column to column.
+    """
+    (images, labels), *_ = draw_stand_in(1_000, 0)
+    picture = Image.new("RGB", (5 * 112 - 16, 4 * 112 - 16), "white")
+    for row, column in np.ndindex(4, 5):
+        drawn = 25 * row + 5 * column + (row + column) % 5
+        image = Image.fromarray(images[np.argmax(labels == drawn)])
+        image = image.resize((96, 96), Image.Resampling.NEAREST)
+        picture.paste(image, (112 * column, 112 * row))
+    return picture
+
+
 def main():
+    stand_in().save(PICTURES / "stand-in.png", optimize=True)
     for number, (notebook, *figure) in PARTS.items():
         if (NOTEBOOKS / notebook).exists():
             picture = part(notebook, *figure)
