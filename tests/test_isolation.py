@@ -21,10 +21,10 @@ from tools.common.files import write_whole
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX")
 
 
-@pytest.fixture
-def hostile(tmp_path):
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
     """An environment with settings that suit other work, one of each kind."""
-    user = tmp_path / "user's settings"
+    user = tmp_path_factory.mktemp("user") / "user's settings"
     files = {
         "helpers/__init__.py": "raise ImportError('the wrong helpers')",
         "ipython/profile_default/ipython_config.py": (
@@ -99,28 +99,42 @@ def said(cell):
     ).strip()
 
 
-@posix
-def test_execution_has_settings_of_its_own(hostile, tmp_path):
-    """The name of the file needs care, too."""
-    path = tmp_path / 'Grüße an "Ann\'s" Kurs.ipynb'
+@pytest.fixture(scope="module")
+def executed(hostile, tmp_path_factory):
+    """The folder of a notebook that was executed from there, through a link.
+
+    The name of the file needs care, too.
+    """
+    folder = tmp_path_factory.mktemp("executed")
+    path, link = folder / 'Grüße an "Ann\'s" Kurs.ipynb', folder / "link.ipynb"
     save_notebook(path, *((source,) for source in (*CELLS, FIGURE)))
-    status, printed = run("-m", "tools.notebooks.execute", path, cwd=ROOT, env=hostile)
+    path.chmod(0o640)
+    link.symlink_to(path.name)
+    path.with_suffix(".new").write_text("of the user")
+    command = ["-m", "tools.notebooks.execute", link.name]
+    status, printed = run(*command, cwd=folder, env=hostile)
     assert status == 0, printed
-    *cells, figure = nbformat.read(path, as_version=4).cells
+    return folder
+
+
+@posix
+def test_execution_has_settings_of_its_own(executed):
+    """Also where the current folder is another one, and PYTHONPATH comes first."""
+    *cells, figure = nbformat.read(executed / "link.ipynb", as_version=4).cells
     for cell, expected in zip(cells, CELLS.values(), strict=True):
         assert said(cell) == expected, cell.source
     assert "image/png" in figure.outputs[0].data
 
 
 @posix
-def test_execution_works_by_its_file_from_another_folder(hostile, tmp_path):
-    """Where the current folder is another one, PYTHONPATH comes first."""
-    save_notebook(tmp_path / "some.ipynb", ("import helpers; print(helpers.__file__)",))
-    command = ["-m", "tools.notebooks.execute", "some.ipynb"]
-    status, printed = run(*command, cwd=tmp_path, env=hostile)
-    assert status == 0, printed
-    (cell,) = nbformat.read(tmp_path / "some.ipynb", as_version=4).cells
-    assert said(cell) == str(ROOT / "helpers" / "__init__.py")
+def test_executed_file_keeps_its_permissions_and_its_neighbours(executed):
+    link = executed / "link.ipynb"
+    path = link.resolve()
+    assert link.is_symlink() and path.parent == executed
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    beside = path.with_suffix(".new")
+    assert beside.read_text() == "of the user"
+    assert {p.name for p in executed.iterdir()} == {path.name, link.name, beside.name}
 
 
 def test_figure_without_a_picture_is_an_error(tmp_path):
@@ -141,22 +155,6 @@ def test_every_figure_of_the_lecture_is_stored_with_its_picture():
             if label and cell.cell_type == "code":
                 kinds = [kind for o in cell.outputs for kind in o.get("data", {})]
                 assert any(k.startswith("image/") for k in kinds), (path.name, label[1])
-
-
-@posix
-def test_executed_file_keeps_its_permissions_and_its_neighbours(tmp_path):
-    path, link = tmp_path / "some.ipynb", tmp_path / "link.ipynb"
-    save_notebook(path, ("print(1)",))
-    path.chmod(0o640)
-    link.symlink_to("some.ipynb")
-    beside = tmp_path / "some.new"
-    beside.write_text("of the user")
-    status, printed = run("-m", "tools.notebooks.execute", link, cwd=ROOT)
-    assert status == 0, printed
-    assert stat.S_IMODE(path.stat().st_mode) == 0o640
-    assert link.is_symlink() and beside.read_text() == "of the user"
-    assert {p.name for p in tmp_path.iterdir()} == {path.name, link.name, beside.name}
-    assert said(nbformat.read(path, as_version=4).cells[0]) == "1"
 
 
 @posix
