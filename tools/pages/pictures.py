@@ -8,9 +8,10 @@ import io
 
 import nbformat
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from helpers.export import NOTEBOOKS
+from helpers.figures import FONTS, INK
 from helpers.stand_in import draw_stand_in
 
 PICTURES = NOTEBOOKS.parent / "images"
@@ -52,7 +53,23 @@ def stand_in():
     return picture
 
 
+def card():
+    """Return what sites show that link to the pages, 1200 by 630 pixels."""
+    picture = Image.new("RGB", (1200, 630), INK)
+    apple = Image.open(PICTURES / "front.png").convert("RGB")
+    side = 32 * 16
+    picture.paste(apple.resize((side, side), Image.Resampling.NEAREST), (629, 59))
+    draw = ImageDraw.Draw(picture)
+    title = ImageFont.truetype(FONTS / "lecture-sans-600.ttf", 76)
+    draw.text((60, 170), "CNN on the\nCIFAR-100 data", "white", title, spacing=14)
+    below = ImageFont.truetype(FONTS / "lecture-sans-400.ttf", 36)
+    said = "A lecture that you run:\nsix notebooks, no graphics card"
+    draw.text((60, 400), said, "white", below, spacing=14)
+    return picture
+
+
 def main():
+    card().save(PICTURES / "card.png", optimize=True)
     stand_in().save(PICTURES / "stand-in.png", optimize=True)
     for number, (notebook, *figure) in PARTS.items():
         if (NOTEBOOKS / notebook).exists():
