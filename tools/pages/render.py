@@ -87,7 +87,8 @@ def variables():
         last = judged[judged["step"] == step]
         lines += [f"{name}:", f'  accuracy: "{last["test.accuracy"].mean():.1%}"']
         lines += [f"  epochs: {last['epochs'].max()}", f"  seeds: {len(last)}"]
-        lines += [f'  parameters: "{last["parameters"].max():,}"']
+        if name == "baseline":  # those of others count running averages, too
+            lines += [f'  parameters: "{last["parameters"].max():,}"']
     _, epochs = load_runs("repeat")
     fastest = epochs.groupby(epochs["step"].str.split(",").str[0])["seconds"].min()
     ratio = fastest["deterministic"] / fastest["plain"]
