@@ -37,6 +37,7 @@ notebooks: $(READY) ## execute the notebooks in place, on the real data, and red
 	@$(BIN)/python -m tools.notebooks.export && $(BIN)/python -m tools.notebooks.quizzes
 	@for notebook in notebooks/*.ipynb; do $(BIN)/python -m tools.notebooks.execute "$$notebook" || exit 1; done
 	@$(BIN)/python -m tools.pages.pictures && $(BIN)/python -m tools.pages.draw
+	@$(BIN)/python -m tools.pages.slides
 
 export: $(READY) ## make helpers/recipes.py of what the notebooks define
 	@$(BIN)/python -m tools.notebooks.export

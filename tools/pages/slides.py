@@ -1,11 +1,14 @@
-"""Draw the figures of the slides into slides/figures/, for the last row of a hall.
+"""Draw the figures of the slides, for the last row of a hall.
 
-tools/pages/prepare.py calls this before each rendering, so that what is drawn of the
-recorded runs is never older than they are. On the stage of 1280 by 720, where a figure
-is 1152 wide and 430 high, no letter is smaller than 24.
+tools/pages/prepare.py calls `main` before each rendering, so that what is drawn of the
+recorded runs is never older than they are; git ignores these, in slides/figures/. The
+photographs need the data, which is not at hand wherever pages are rendered: they stand
+in images/slides/, and `make notebooks` draws them. On the stage of 1280 by 720, where a
+figure is 1152 wide and 430 high, no letter is smaller than 24.
 """
 
 import itertools
+import os
 import re
 import shutil
 
@@ -24,6 +27,7 @@ from tools.common.paths import ROOT
 from tools.pages.draw import PALE, arrow, box, picture, shape, words
 
 TARGET = ROOT / "slides" / "figures"  # git ignores it
+PHOTOGRAPHS = ROOT / "images" / "slides"
 ORIGINAL = 0.445  # the test accuracy that the original lecture reports
 INCHES = (16, 5.97)  # 1152 by 430 points, so that a point is a pixel of the stage
 LARGE = 'font-size="28"'
@@ -343,26 +347,37 @@ def pictures():
     }
 
 
-def main():
-    mpl.use("svg")
+def styled():
+    """Return the settings of Matplotlib in which the figures are drawn."""
+    mpl.use("agg")
     set_style()
     sizes = ("font.size", "axes.labelsize", "xtick.labelsize", "ytick.labelsize")
-    letters = dict.fromkeys(sizes, 25) | {
-        "axes.titlesize": 28,
-        "svg.hashsalt": "slides",
-    }
+    more = {"axes.titlesize": 28, "svg.hashsalt": "slides", "lines.linewidth": 4}
+    return mpl.rc_context(dict.fromkeys(sizes, 25) | more)
+
+
+def main():
+    """Draw what depends on the recorded runs, or on nothing."""
     shutil.rmtree(TARGET, ignore_errors=True)
     TARGET.mkdir(parents=True)
     for name, text in drawings().items():
         (TARGET / name).write_text(text, encoding="utf-8", newline="\n")
-    with mpl.rc_context(letters | {"lines.linewidth": 4}):
+    with styled():
         for name, figure in plots().items():
             figure.savefig(TARGET / f"{name}.svg", metadata={"Date": None})
             plt.close(figure)
+
+
+def draw_photographs():
+    """Draw what shows images, on the real data only."""
+    PHOTOGRAPHS.mkdir(parents=True, exist_ok=True)
+    with styled():
         for name, figure in pictures().items():
-            figure.savefig(TARGET / f"{name}.png", dpi=100)
+            options = {"quality": 85, "method": 6}
+            figure.savefig(PHOTOGRAPHS / f"{name}.webp", pil_kwargs=options)
             plt.close(figure)
 
 
 if __name__ == "__main__":
-    main()
+    os.environ["CIFAR100_STAND_IN"] = "never"
+    draw_photographs()
