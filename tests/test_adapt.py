@@ -147,9 +147,9 @@ def test_nothing_leads_to_what_was_left_out(clone, tool):
     before = (ROOT / "index.qmd").read_text(encoding="utf-8")
     front = (clone / "index.qmd").read_text(encoding="utf-8")
     assert front.count("\n::: {") == front.count("\n:::\n"), "each box is closed"
-    for lost in ('id="front"', "var improved", "var large", "images/part-5.png"):
+    for lost in ('id="front"', "var improved", "var large", "notebooks/05-improving"):
         assert lost in before and lost not in front
-    for kept in ('id="learn"', "images/part-4.png"):
+    for kept in ('id="learn"', "notebooks/04-testing.ipynb"):
         assert kept in before and kept in front
     gone = {"improving", "large", "transfer", "r"}
     groups = {path.name for path in clone.glob("runs/*/")}
