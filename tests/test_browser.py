@@ -106,6 +106,9 @@ COLOURS = VIOLATIONS | {"runOnly": ["color-contrast", "link-in-text-block"]}
 VIEWS = (("light", 1280, WHOLE), ("light", 390, LAYOUT), ("dark", 1280, COLOURS))
 PHONES = (("light", 390, COLOURS), ("dark", 390, COLOURS))
 THEMES = {"light": "===", "dark": "!=="}
+# Colours that are still on their way from one theme to the other have no contrast.
+SETTLED = """() => document.getAnimations().every(animation =>
+    !(animation instanceof CSSTransition) || animation.playState !== "running")"""
 # Folded texts are seen, too. Of the words of code, each kind has a colour of its own,
 # and one of them is left to be judged.
 UNFOLD = """() => {
@@ -124,6 +127,7 @@ def choose_theme(page, theme):
     page.emulate_media(media="screen", color_scheme=theme)
     ground = "getComputedStyle(document.body).backgroundColor"
     page.wait_for_function(f"{ground} {THEMES[theme]} 'rgb(255, 255, 255)'")
+    page.wait_for_function(SETTLED)
 
 
 def findings(page, views=VIEWS):
