@@ -90,6 +90,7 @@ def test_digits_take_the_place_of_cifar_100(clone, tool):
     said = tool("editions.adapt", "data")
     tagged = sum(p.read_text("utf-8").count(f'"{TAG}"') for p in NOTEBOOKS)
     assert said.count("is gone; change the paragraphs") == tagged > 0, said
+    commit(clone)
     tool("editions.adapt", "without", *LEFT_OUT)
     put(clone, *blocks)
     tool("notebooks.export")
@@ -172,6 +173,17 @@ def test_nothing_leads_to_what_was_left_out(clone, tool):
 def test_what_cannot_be_left_out_is_one_sentence(name, sentence):
     status, said = run("-m", "tools.editions.adapt", "without", name, cwd=ROOT)
     assert status == 1 and len(said.splitlines()) == 1 and sentence in said
+
+
+@pytest.mark.parametrize("name", ["large.ipynb", "benchmark.ipynb"])
+def test_what_is_not_committed_is_not_removed(name, clone):
+    """Neither what was named nor what would go with it."""
+    path = clone / "notebooks" / name
+    path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    command = ["-m", "tools.editions.adapt", "without", "notebooks/large.ipynb"]
+    status, said = run(*command, cwd=clone)
+    assert status == 1 and f"{name} would be removed and differs from" in said
+    assert path.exists() and (clone / "runs" / "ablation").exists()
 
 
 def test_data_of_another_form_is_one_sentence():

@@ -7,7 +7,7 @@
 that are about CIFAR-100 alone. `without` removes notebooks and pages with all that
 leads to them: entries of the sidebar, links, embedded cells, records that nothing else
 reads. Both change files that git holds: commit before, and `git diff` shows every
-sentence to read again.
+sentence to read again. `without` refuses to remove what is not committed.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from helpers.runs import RUNS
 from tools.common.files import write_whole
 from tools.common.markdown import without_divs_that, without_links
 from tools.common.paths import ROOT
+from tools.common.provenance import git, own_repository
 from tools.recording.jobs import TABLE
 
 # Where the name of the data stands in a title: "CNN on the CIFAR-100 data".
@@ -46,8 +47,7 @@ BELONGS = {
 SLIDES = "slides/index.qmd"
 # What the front page shows of a notebook's results.
 SHOWN = {"notebooks/05-improving.ipynb": "improved", "notebooks/large.ipynb": "large"}
-
-
+# The network at work on the front page.
 FRONT = re.compile(
     r"^```\{=html\}\n(?:(?!```).*\n)*<div id=\"front\"(?:.*\n)*?```\n+", re.M
 )
@@ -192,11 +192,28 @@ def refuse(names):
             raise SystemExit(f"Nothing was left out: there is no {name}.")
 
 
+def refuse_unsaved(paths):
+    """Stop if something of these paths would be lost: git does not hold it."""
+    if not own_repository():
+        raise SystemExit(
+            "Nothing was left out: this copy has no history from which what is removed"
+            " could be restored: run git init, git add . and git commit first."
+        )
+    changed = git("status", "--porcelain", "--untracked-files=all", "--", *paths)
+    if changed:
+        names = ", ".join(line[3:] for line in changed.splitlines()[:5])
+        raise SystemExit(
+            f"Nothing was left out: {names} would be removed and differs from the last"
+            " commit: commit first, so that nothing is lost."
+        )
+
+
 def leave_out(names):
     """Remove notebooks and pages, and what leads to them."""
     refuse(names)
     names = with_dependents(names)
     groups = [group for group in unread_groups(names) if (RUNS / group).is_dir()]
+    refuse_unsaved([*names, *[f"runs/{group}" for group in groups]])
     for name in names:
         (ROOT / name).unlink()
     for group in groups:
