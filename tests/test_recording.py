@@ -97,7 +97,7 @@ def test_every_job_is_recorded_by_the_committed_code(real_data):
 
 
 def test_timed_jobs_take_turns():
-    folders = [job.folder for job in jobs() if job.run == "repeat"]
+    folders = [job.folder for job in jobs() if job.group == "repeat"]
     assert folders[:3] == [
         "repeat/plain-turn-1-425",
         "repeat/deterministic-turn-1-425",
@@ -108,7 +108,7 @@ def test_timed_jobs_take_turns():
 def test_fewer_epochs_for_a_quick_look_only_where_the_table_sets_them():
     full, short = jobs(), jobs(epochs=2)
     assert [job.folder for job in full] == [job.folder for job in short]
-    epochs = {job.run: job.epochs for job in short}
+    epochs = {job.group: job.epochs for job in short}
     assert epochs["baseline"] == epochs["dropout"] == 2
     assert epochs["improving"] is None, "its recipes have them"
 
@@ -169,7 +169,7 @@ def test_old_or_new_record_is_there_at_every_moment(tmp_path, monkeypatch, kille
     """A kill is tried at each step; a reader then finds one whole record."""
     monkeypatch.setattr(engine, "RUNS", tmp_path)
     monkeypatch.setattr("helpers.runs.RUNS", tmp_path)
-    job = replace(jobs()[0], run="some", step="One/two?", seed=5)
+    job = replace(jobs()[0], group="some", step="One/two?", seed=5)
     history = b"epoch,loss\n1,2\n"
     digest = hashlib.sha256(history).hexdigest()
 

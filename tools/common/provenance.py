@@ -65,7 +65,7 @@ def machine():
     }
 
 
-def versions():
+def loaded_versions():
     """Return the versions of Python, Keras, its engine and NumPy, by name."""
     with quiet_start():
         import keras
@@ -87,4 +87,4 @@ def peak_bytes(children=False):
 
 def provenance():
     """Return commit, machine and versions, as a record holds them."""
-    return {"commit": commit(), "machine": machine(), "versions": versions()}
+    return {"commit": commit(), "machine": machine(), "versions": loaded_versions()}

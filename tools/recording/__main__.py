@@ -31,7 +31,7 @@ def main():
         parser.error(f"--epochs {options.epochs}: expected 1 or more")
     refuse_old_module()
     table = jobs(options.epochs)
-    groups = list(dict.fromkeys(job.run for job in table))
+    groups = list(dict.fromkeys(job.group for job in table))
     unknown = set(options.group) - {*groups, "all"}
     if unknown:
         raise SystemExit(
@@ -41,7 +41,7 @@ def main():
         return list_groups(groups, table)
     refuse_changes(options.draft)
     chosen = groups if "all" in options.group else options.group
-    if record([job for job in table if job.run in chosen]):
+    if record([job for job in table if job.group in chosen]):
         raise SystemExit(
             "Some trainings are not recorded; the same command tries again."
         )
@@ -59,7 +59,7 @@ def refuse_old_module():
 def list_groups(groups, table):
     """Print how much of each group is recorded, and what is missing of it and why."""
     for group in groups:
-        of_group = [job for job in table if job.run == group]
+        of_group = [job for job in table if job.group == group]
         missing = [x for x in of_group if not recorded(x, RUNS / x.folder)]
         done = len(of_group) - len(missing)
         print(f"{group}: {done} of {len(of_group)} trainings are recorded")

@@ -14,7 +14,7 @@ from itertools import zip_longest
 from helpers.export import MODULE, NOTEBOOKS
 from tools.recording.syntax import code_sha256, definitions, r_code, sha256, value_of
 
-FIRST = 425
+FIRST_SEED = 425
 R_NOTEBOOK = NOTEBOOKS / "lecture-in-r.ipynb"
 
 
@@ -58,7 +58,7 @@ class Group:
 
     name: str
     rows: tuple
-    seeds: tuple = (FIRST,)
+    seeds: tuple = (FIRST_SEED,)
     epochs: int | None = None
     tested: str = "never"
     weights: bool = False
@@ -67,7 +67,7 @@ class Group:
     calibrated: bool = False
 
 
-def seeds(n, first=FIRST):
+def seeds(n, first=FIRST_SEED):
     """Return n seeds, one after the other."""
     return tuple(range(first, first + n))
 
@@ -129,7 +129,7 @@ def scratch(n):
     )
 
 
-ORIGINAL = Row("original", "train_original", test_images="rescaled_test_images")
+ORIGINAL_LECTURE = Row("original", "train_original", test_images="rescaled_test_images")
 FALLING, MOMENTUM = "A learning rate that ends at zero", "SGD with momentum"
 
 # A record knows its position in the group: add a new row as the last one.
@@ -257,7 +257,11 @@ TABLE = (
     # The appendix on speed.
     Group(
         "speed",
-        (ORIGINAL, Row("bundle", "train_model"), Row("pytorch", "train_in_pytorch")),
+        (
+            ORIGINAL_LECTURE,
+            Row("bundle", "train_model"),
+            Row("pytorch", "train_in_pytorch"),
+        ),
         epochs=3,
         tested="each",
         timed=True,
@@ -281,9 +285,9 @@ TABLE = (
         (
             part_5("improved", "IMPROVED", seeds=seeds(5)),
             small("small", "SMALL", seeds=seeds(5)),
-            replace(ORIGINAL, epochs=30),
+            replace(ORIGINAL_LECTURE, epochs=30),
             # Another seed than those of the group `large`: it is the fifth result.
-            large(seeds=(FIRST + 5,)),
+            large(seeds=(FIRST_SEED + 5,)),
         ),
         tested="each",
         timed=True,
@@ -299,7 +303,8 @@ TABLE = (
 )
 
 
-# What a record says first; the rest of a job is below its `options`.
+# What a record says first; the rest of a job is below its `options`. The notebooks
+# read the group as "run", which is the name of its folder in runs/.
 IDENTITY = ("run", "step", "number", "seed", "function", "arguments", "code_sha256")
 IDENTITY += ("batch_size",)
 
@@ -308,7 +313,7 @@ IDENTITY += ("batch_size",)
 class Job:
     """One training: a row of the table with its seed, as a process is told of it."""
 
-    run: str
+    group: str
     step: str
     number: int  # the position of its row in the group
     seed: int
@@ -330,7 +335,7 @@ class Job:
     def folder(self):
         """Return its folder below runs/; a step may hold any characters."""
         slug = re.sub(r"[^a-z0-9]+", "-", self.step.lower()).strip("-")
-        return f"{self.run}/{slug}-{self.seed}"
+        return f"{self.group}/{slug}-{self.seed}"
 
     def trained_images(self, available):
         """Return on how many images an epoch trains, of those that are there."""
@@ -342,6 +347,7 @@ class Job:
     def described(self):
         """Return what the record of this very job holds, too, as JSON has it."""
         told = json.loads(json.dumps(asdict(self)))
+        told["run"] = told.pop("group")
         return {
             **{name: told.pop(name) for name in IDENTITY},
             "options": told,
@@ -388,7 +394,7 @@ def jobs_of(group, number, row, module):
     """Return the jobs of a row: one for each seed, or for each turn."""
     sha, arguments = identity(row, group.calibrated, module)
     shared = {
-        "run": group.name,
+        "group": group.name,
         "number": number,
         "function": row.function,
         "arguments": arguments,

@@ -23,11 +23,18 @@ def common_state():
         data = "at hand"
     except DataError:
         data = "missing"
-    return {"code": sha256(codes.encode()), "versions": versions(), "data": data}
+    return {
+        "code": sha256(codes.encode()),
+        "versions": installed_versions(),
+        "data": data,
+    }
 
 
-def versions():
-    """Return the versions of Python and of the packages that compute."""
+def installed_versions():
+    """Return the versions of Python and of the packages that compute, without Keras.
+
+    A record has those that a training has loaded: `provenance.loaded_versions`.
+    """
     found = {"python": platform.python_version()}
     for name in PACKAGES:
         try:

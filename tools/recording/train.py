@@ -21,9 +21,9 @@ from filelock import FileLock, Timeout
 from helpers import DataError, load_data, quiet_start, train_without_pauses
 from helpers.runs import RUNS
 from tools.common.files import write_whole
-from tools.common.provenance import machine, peak_bytes, provenance, versions
+from tools.common.provenance import loaded_versions, machine, peak_bytes, provenance
 from tools.recording.engine import data_at_hand, recorded
-from tools.recording.jobs import FIRST, Job
+from tools.recording.jobs import FIRST_SEED, Job
 from tools.recording.syntax import sha256
 
 with quiet_start():
@@ -58,7 +58,11 @@ def train(job, call=call_function):
 def begin(job, partial):
     """Prepare the folder; return the epochs after which the training was resumed."""
     note, state = partial / "started.json", partial / "state/training_metadata.json"
-    started = {"job": job.described, "machine": machine(), "versions": versions()}
+    started = {
+        "job": job.described,
+        "machine": machine(),
+        "versions": loaded_versions(),
+    }
     started |= data_at_hand()
     kept = {**started, "resumed": []}
     if job.timed or (partial / "run.json").exists() or not note.exists():
@@ -102,8 +106,8 @@ def run(job, partial, resumed, call):
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
-    clock, log = Clock(job), partial / "log.csv"
-    callbacks = [clock, keras.callbacks.CSVLogger(log, append=True)]
+    monitor, log = Monitor(job), partial / "log.csv"
+    callbacks = [monitor, keras.callbacks.CSVLogger(log, append=True)]
     if not job.timed:
         backup = {"double_checkpoint": True, "delete_checkpoint": False}
         state = keras.callbacks.BackupAndRestore(partial / "state", **backup)
@@ -130,11 +134,11 @@ def run(job, partial, resumed, call):
         "epochs": epochs,
         "operations": 6 * facts["multiply_adds"] * images * epochs,
         "resumed_after_epochs": resumed,
-        "test": clock.result() if job.tested != "never" else None,
+        "test": monitor.result() if job.tested != "never" else None,
         "temperature": temperature(model) if job.calibrated else None,
         "peak_bytes": peak_bytes(),
-        "first_step_seconds": clock.first_step,
-        "matrix_product_operations_per_second": clock.matrix_products,
+        "first_step_seconds": monitor.first_step,
+        "matrix_product_operations_per_second": monitor.matrix_products,
         "converted": None,
         "finished": datetime.date.today().isoformat(),
         **begun,
@@ -164,8 +168,8 @@ def save_weights(model, path):
     bare.save_weights(path)
 
 
-class Clock(keras.callbacks.Callback):
-    """Add its seconds to each epoch's logs, and the test accuracy, off the clock."""
+class Monitor(keras.callbacks.Callback):
+    """Add seconds and test accuracy to each epoch's logs; testing is not timed."""
 
     def __init__(self, job):
         super().__init__()
@@ -185,7 +189,7 @@ class Clock(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         logs["seconds"] = time.perf_counter() - self.start
         if self.job.tested == "each":
-            logs["test_accuracy"] = self.judge()["accuracy"]
+            logs["test_accuracy"] = self.evaluate()["accuracy"]
         reached = ", ".join(f"{name} {value:.4g}" for name, value in logs.items())
         print(f"{self.job.folder}: epoch {epoch + 1}, {reached}", flush=True)
         self.start = time.perf_counter()
@@ -194,7 +198,7 @@ class Clock(keras.callbacks.Callback):
         if self.job.timed:
             self.matrix_products.append(matrix_product_speed())
 
-    def judge(self):
+    def evaluate(self):
         """Return loss and accuracy on the test images."""
         if not isinstance(self.model, keras.Model):  # a network in PyTorch
             from helpers.recipes import accuracy_of
@@ -207,7 +211,7 @@ class Clock(keras.callbacks.Callback):
 
     def result(self):
         """Return the final result; at the end also for two views of each image."""
-        result = self.judge()
+        result = self.evaluate()
         if self.job.tested == "end":
             views = self.x_test, self.x_test[:, :, ::-1]
             both = sum(self.model.predict(x, 500, verbose=0) for x in views)
@@ -229,7 +233,7 @@ def images_to_test(job):
 def matrix_product_speed():
     """Return the floating-point operations per second of a large float32 product."""
     n = 3000
-    a, b = np.random.default_rng(FIRST).random((2, n, n), np.float32)
+    a, b = np.random.default_rng(FIRST_SEED).random((2, n, n), np.float32)
     seconds = []
     for _ in range(5):
         start = time.perf_counter()
@@ -257,7 +261,7 @@ def facts_of(model, told):
         "optimizer": settings,
         "parameters": model.count_params(),
         "trainable_parameters": count(model.trainable_weights),
-        "multiply_adds": multiply_adds(model),
+        "multiply_adds": total_multiply_adds(model),
         "dtype_policy": model.dtype_policy.name,
         "weights_sha256": sha256(b"".join(w.tobytes() for w in model.get_weights())),
     }
@@ -268,8 +272,11 @@ def count(weights):
     return sum(math.prod(weight.shape) for weight in weights)
 
 
-def multiply_adds(model):
-    """Return the multiply-adds of one image, in convolutions and dense layers."""
+def total_multiply_adds(model):
+    """Return the multiply-adds of one image, in convolutions and dense layers.
+
+    Part 5 teaches how they are counted by layer; but a course may leave that part out.
+    """
     total = 0
     for layer in model.layers:
         if hasattr(layer, "kernel"):
