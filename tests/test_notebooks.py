@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from conftest import NOTEBOOKS, ROOT, run
 
-from helpers import quiet_start
+from helpers import NoDataError, quiet_start
 from tools.checks import test as test_tool
 from tools.common.exercises import COLLAPSED, SOLUTION, faults, read_exercises
 
@@ -78,17 +78,65 @@ def test_every_notebook_in_python_is_compared_that_which_takes_longest_first():
     assert seconds.loc[known, "seconds"].is_monotonic_decreasing
 
 
-def test_in_ci_what_loads_data_runs_on_the_stand_in_as_well(monkeypatch):
-    ran = {}
+def test_on_the_stand_in_each_notebook_runs_once_on_what_it_needs(monkeypatch):
+    ran = []
     monkeypatch.setattr(
         test_tool,
         "compare",
-        lambda mode, stand_in, paths: ran.update(dict.fromkeys(paths, stand_in)) or 0,
+        lambda mode, size, paths: ran.extend((p, mode, size) for p in paths) or 0,
     )
-    assert test_tool.compare_again() == 0
-    loading = [p for p in test_tool.notebooks() if "load_data" in p.read_text("utf-8")]
-    assert {*ran} == {*loading}
-    assert "never" not in ran.values()
+    assert test_tool.compare_on_stand_in(test_tool.notebooks()) == 0
+    assert sorted(path for path, *_ in ran) == sorted(test_tool.notebooks())
+    assert {mode for _, mode, _ in ran} == {"--nbval-lax"}
+    sizes = {path.stem: size for path, _, size in ran}
+    assert "never" not in sizes.values() and sizes["01-data"] == "always"
+
+
+def test_a_failure_on_the_stand_in_counts_whichever_notebook_it_is_in(monkeypatch):
+    paths = test_tool.notebooks()
+    for broken in paths:
+        monkeypatch.setattr(
+            test_tool, "compare", lambda mode, size, of, it=broken: int(it in of)
+        )
+        assert test_tool.compare_on_stand_in(paths) == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "ci", "passes"),
+    [
+        (True, "", [("--nbval", "all")]),
+        (True, "true", [("--nbval", "all"), ("--nbval-lax", "with data")]),
+        (False, "", [("--nbval-lax", "all")]),
+        (False, "true", [("--nbval-lax", "all")]),
+    ],
+)
+def test_with_the_data_outputs_are_compared_and_in_ci_on_the_stand_in_too(
+    data, ci, passes, monkeypatch
+):
+    def load(download):
+        if not data:
+            raise NoDataError("There is no data.")
+
+    ran = {}
+
+    def keep(mode, size, paths):
+        ran.setdefault(mode, []).extend(paths)
+        return 0
+
+    monkeypatch.setattr(test_tool, "load_data", load)
+    monkeypatch.setattr(test_tool, "compare", keep)
+    monkeypatch.setattr(test_tool, "run_tests", lambda: 0)
+    monkeypatch.setattr(test_tool.subprocess, "call", lambda *_, **__: 0)
+    monkeypatch.setenv("CI", ci)
+    with pytest.raises(SystemExit) as end:
+        test_tool.main()
+    assert end.value.code == 0
+    python = [path for path in NOTEBOOKS if path.stem != "lecture-in-r"]
+    loading = [p for p in python if "load_data" in p.read_text("utf-8")]
+    expected = {"all": python, "with data": loading}
+    assert {mode: sorted(paths) for mode, paths in ran.items()} == {
+        mode: expected[which] for mode, which in passes
+    }
 
 
 def test_compile_is_the_same_in_model_training_and_testing():
