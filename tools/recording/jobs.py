@@ -6,16 +6,26 @@ Everything that identifies a record stands here or in the code of the function.
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 from dataclasses import asdict, dataclass, field, replace
 from itertools import zip_longest
 
 from helpers.export import MODULE, NOTEBOOKS
-from tools.recording.syntax import code_sha256, definitions, r_code, sha256, value_of
+from tools.recording.syntax import (
+    code_sha256,
+    definitions,
+    described,
+    r_code,
+    recorded_code,
+    sha256,
+    value_of,
+)
 
 FIRST_SEED = 425
 R_NOTEBOOK = NOTEBOOKS / "lecture-in-r.ipynb"
+PYTORCH_NOTEBOOK = NOTEBOOKS / "lecture-in-pytorch.ipynb"
 
 
 @dataclass(frozen=True)
@@ -175,6 +185,14 @@ TABLE = (
     ),
     # The lecture in R: its function is the R notebook.
     Group("r", (Row("The lecture in R", "R"),), epochs=30, tested="end"),
+    # The lecture in PyTorch: its function is in that notebook.
+    Group(
+        "torch",
+        (Row("The lecture in PyTorch", "PyTorch", environment=TORCH),),
+        epochs=30,
+        tested="end",
+        timed=True,
+    ),
     # Part 5: each step is the one above it and a change.
     Group(
         "improving",
@@ -386,6 +404,8 @@ def is_there(row, module):
     """Return whether the notebook that defines the function of a row is there."""
     if row.function == "R":
         return R_NOTEBOOK.exists()
+    if row.function == "PyTorch":
+        return PYTORCH_NOTEBOOK.exists()
     named = [x for x in row.arguments.values() if isinstance(x, str) and x.isupper()]
     return {row.function, *named} <= set(definitions(module))
 
@@ -425,6 +445,9 @@ def identity(row, calibrated, module):
     """
     if row.function == "R":
         return sha256(r_code(R_NOTEBOOK).encode()), {}
+    if row.function == "PyTorch":
+        code = ast.parse(recorded_code(PYTORCH_NOTEBOOK))
+        return sha256(described(code).encode()), {}
     defined, arguments = definitions(module), {}
     for name, value in row.arguments.items():
         if isinstance(value, str) and value.isupper():

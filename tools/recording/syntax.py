@@ -128,6 +128,13 @@ def r_code(notebook):
     return "\n".join(line for line in kept if not line.lstrip().startswith("#"))
 
 
+def recorded_code(notebook):
+    """Return the cells of a notebook tagged `record` as one program in Python."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    tagged = [c for c in cells if "record" in c["metadata"].get("tags", [])]
+    return "\n\n\n".join("".join(cell["source"]) for cell in tagged)
+
+
 def sha256(content):
     """Return the hexadecimal SHA-256 of bytes."""
     return hashlib.sha256(content).hexdigest()

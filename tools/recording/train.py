@@ -32,6 +32,10 @@ with quiet_start():
 
 def call_function(job, options):
     """Train: call the function that the job names; return model, history, versions."""
+    if job.function == "PyTorch":
+        from tools.recording.pytorch import train_in_pytorch
+
+        return train_in_pytorch(job, options)
     from helpers import recipes
 
     function = getattr(recipes, job.function)
@@ -200,6 +204,10 @@ class Monitor(keras.callbacks.Callback):
 
     def evaluate(self):
         """Return loss and accuracy on the test images."""
+        if self.job.function == "PyTorch":
+            from tools.recording.pytorch import judge
+
+            return judge(self.model, self.x_test, self.y_test)
         if not isinstance(self.model, keras.Model):  # a network in PyTorch
             from helpers.recipes import accuracy_of
 
@@ -212,7 +220,7 @@ class Monitor(keras.callbacks.Callback):
     def result(self):
         """Return the final result; at the end also for two views of each image."""
         result = self.evaluate()
-        if self.job.tested == "end":
+        if self.job.tested == "end" and isinstance(self.model, keras.Model):
             views = self.x_test, self.x_test[:, :, ::-1]
             both = sum(self.model.predict(x, 500, verbose=0) for x in views)
             right = both.argmax(1) == self.y_test[:, 0]
@@ -290,12 +298,12 @@ def torch_facts(model, told):
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
+    model = model.cpu()
     with FlopCounterMode(display=False) as counter:
         model(torch.zeros(1, 3, 32, 32))
     weights = [value.detach().numpy() for value in model.parameters()]
     parameters = sum(value.size for value in weights)
     return {
-        **told,
         "loss": "CrossEntropyLoss",
         "optimizer": {"name": "RMSprop"},
         "parameters": parameters,
@@ -303,6 +311,7 @@ def torch_facts(model, told):
         "multiply_adds": counter.get_total_flops() // 2,
         "dtype_policy": "float32",
         "weights_sha256": sha256(b"".join(value.tobytes() for value in weights)),
+        **told,
     }
 
 
