@@ -22,13 +22,17 @@ def main():
     parser.add_argument("group", nargs="*", help="what to record; all: everything")
     parser.add_argument("--epochs", type=int, help="at most so many, for a quick look")
     parser.add_argument(
+        "--at-once", type=int, default=1, help="how many trainings run side by side"
+    )
+    parser.add_argument(
         "--draft",
         action="store_true",
         help="record although files differ from the last commit; pages refuse it",
     )
     options = parser.parse_args()
-    if options.epochs is not None and options.epochs < 1:
-        parser.error(f"--epochs {options.epochs}: expected 1 or more")
+    for name, value in (("epochs", options.epochs), ("at-once", options.at_once)):
+        if value is not None and value < 1:
+            parser.error(f"--{name} {value}: expected 1 or more")
     refuse_old_module()
     table = jobs(options.epochs)
     groups = list(dict.fromkeys(job.group for job in table))
@@ -41,7 +45,7 @@ def main():
         return list_groups(groups, table)
     refuse_changes(options.draft)
     chosen = groups if "all" in options.group else options.group
-    if record([job for job in table if job.group in chosen]):
+    if record([job for job in table if job.group in chosen], options.at_once):
         raise SystemExit(
             "Some trainings are not recorded; the same command tries again."
         )

@@ -157,13 +157,15 @@ class CompatibilityCheck(WorkerPlugin):
                 )
 
 
-def record(wanted):
+def record(wanted, at_once=1):
     """Do the jobs that are not yet recorded.
 
     Parameters
     ----------
     wanted : list of Job
         What to record.
+    at_once : int
+        How many trainings this machine does side by side; timed ones run alone.
 
     Returns
     -------
@@ -177,20 +179,20 @@ def record(wanted):
     load_data()
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # failures are listed
     elsewhere = os.environ.get("DASK_SCHEDULER_ADDRESS")
-    with Client(**client_options(elsewhere)) as client:
+    with Client(**client_options(elsewhere, at_once)) as client:
         print(f"To watch: {client.dashboard_link}", flush=True)
         if elsewhere:
             refuse_other_workers(client, common_state())
         return do_all(client, missing)
 
 
-def client_options(elsewhere):
+def client_options(elsewhere, at_once):
     """Return the options of Dask: one worker in this process, or a cluster's own."""
     if elsewhere:
         return {}
     # By TCP, or the address that is printed is one where nobody listens.
     own = {"dashboard_address": "127.0.0.1:0", "protocol": "tcp"}
-    return {"n_workers": 1, "threads_per_worker": 1, "processes": False, **own}
+    return {"n_workers": 1, "threads_per_worker": at_once, "processes": False, **own}
 
 
 def refuse_other_workers(client, expected):
