@@ -664,6 +664,13 @@ def new_training_images(data):
     return x_train[new], y_train[new] - 80
 
 
+def new_validation_images(data):
+    x_train, y_train = data.train
+    kept = round(0.8 * len(x_train))
+    new = kept + np.flatnonzero(y_train[kept:, 0] >= 80)
+    return x_train[new], y_train[new] - 80
+
+
 def new_test_images(data):
     x_test, y_test = data.test
     new = y_test[:, 0] >= 80
@@ -707,22 +714,27 @@ def with_new_head(model):
     return keras.Model(model.inputs, outputs)
 
 
-def train_from_scratch(data, seed, n, callbacks=(), verbose=0):
+def train_from_scratch(
+    data, seed, n, learning_rate, callbacks=(), verbose=0
+):
     x_new, y_new = new_training_images(data)
+    recipe = IMPROVED | {"learning_rate": learning_rate}
+    epochs = round(1565 / math.ceil(20 * n / 32))
     keras.utils.set_random_seed(seed)
-    model = with_new_head(build_from(IMPROVED, data))
-    recipe = IMPROVED | {"learning_rate": 0.1}
+    model = with_new_head(build_from(recipe, data))
     model.compile(
-        loss="categorical_crossentropy",
+        loss="sparse_categorical_crossentropy",
         optimizer=optimizer_from(recipe, 1565),
         metrics=["accuracy"],
     )
     chosen = few_images(y_new, n, seed)
     history = model.fit(
         x_new[chosen],
-        keras.utils.to_categorical(y_new[chosen], num_classes=20),
+        y_new[chosen],
         batch_size=32,
-        epochs=round(1565 / math.ceil(len(chosen) / 32)),
+        epochs=epochs,
+        validation_data=new_validation_images(data),
+        validation_freq=[epochs],  # once, at the end
         callbacks=list(callbacks),
         verbose=verbose,
     )

@@ -21,7 +21,7 @@ from helpers.data import FILES
 from helpers.runs import RUNS
 from tools.common import provenance
 from tools.recording import engine
-from tools.recording.jobs import TABLE, jobs
+from tools.recording.jobs import jobs
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs the signals of POSIX")
 # What the copy of the lecture records.
@@ -114,23 +114,41 @@ def test_fewer_epochs_for_a_quick_look_only_where_the_table_sets_them():
 
 
 def test_a_change_of_a_recipe_changes_the_arguments_and_not_the_name():
-    [job] = [x for x in jobs() if x.folder == "peaks/sgd-with-momentum-peak-0-1-425"]
+    [job] = [x for x in jobs() if x.folder == "rates/sgd-with-momentum-0-1-424"]
     assert job.arguments["recipe"]["learning_rate"] == 0.1
     shown = "run step number seed function arguments code_sha256 batch_size options"
     assert [*job.described] == shown.split()
 
 
-def test_the_test_images_judge_the_choice_and_what_the_page_admits(notebooks):
+def test_every_recipe_of_part_5_had_as_many_tries_and_its_best_was_taken(notebooks):
     if "05-improving.ipynb" not in notebooks:
         pytest.skip("part 5 was left out")
-    trainings, _ = load_runs("improving")
-    judged = trainings.dropna(subset="test.accuracy").groupby("step")["seed"].agg(list)
-    [group] = [group for group in TABLE if group.name == "improving"]
-    [choice] = [row for row in group.rows if row.tested == "end"]
-    assert judged.pop(choice.step) == list(choice.seeds)
-    prose = " ".join(cell.source for cell in notebooks["05-improving.ipynb"].cells)
-    admitted = prose[prose.index("We have to admit something") :]
-    assert len(judged) and all(f'"{step}"' in admitted for step in judged.index)
+    _, epochs = load_runs("rates")
+    ends = epochs.groupby("step", sort=False)["val_accuracy"].last()
+    compared = {
+        job.step: job.arguments["recipe"] for job in jobs() if job.group == "improving"
+    }
+    for step, recipe in compared.items():
+        of_step = {
+            float(name.rsplit(", ", 1)[1]): reached
+            for name, reached in ends.items()
+            if name.rsplit(", ", 1)[0] == step
+        }
+        assert len(of_step) == 5
+        assert recipe["learning_rate"] == max(of_step, key=of_step.get), step
+
+
+def test_part_5_opens_the_test_images_for_its_choice_alone_and_with_other_seeds(
+    notebooks,
+):
+    if "05-improving.ipynb" not in notebooks:
+        pytest.skip("part 5 was left out")
+    of = {name: load_runs(name)[0] for name in ("rates", "improving", "chosen")}
+    assert not any("test.accuracy" in of[name] for name in ("rates", "improving"))
+    assert len(of["chosen"]) == 5 and of["chosen"]["test.accuracy"].notna().all()
+    assert not {*of["rates"]["seed"]} & {*of["improving"]["seed"]}
+    seeds_of_step = of["improving"].groupby("step")["seed"].agg(tuple)
+    assert len({*seeds_of_step}) == 1, "the same seeds for all"
 
 
 # What is interrupted

@@ -21,7 +21,7 @@ PARTS = {
     2: ("02-model.ipynb", "fig-edges", (0, 0, 1, 1)),
     3: ("03-training.ipynb", "fig-history", (0, 0, 1, 1)),
     4: ("04-testing.ipynb", "fig-mistakes", (0, 0, 0.6, 0.5)),
-    5: ("05-improving.ipynb", "fig-ablation", (0, 0, 1, 1)),
+    5: ("05-improving.ipynb", "fig-steps", (0, 0, 1, 1)),
     6: ("transfer.ipynb", "fig-transfer", (0, 0, 1, 1)),
 }
 

@@ -75,7 +75,7 @@ def variables():
     lines = ["# Written by `make site` from runs/; do not edit."]
     for name, group, step in (
         ("baseline", "baseline", "The lecture's network"),
-        ("improved", "improving", "Global average pooling"),
+        ("improved", "chosen", "The chosen recipe"),
         ("large", "large", "large"),
     ):
         if not (RUNS / group).exists():  # a course may do without its notebook
