@@ -109,7 +109,7 @@ def part_5(step, recipe, images=10_000, **options):
 
 
 def tries(rates, rates_of_sgd):
-    """Return the rows of the learning rates that are tried for each recipe of part 5."""
+    """Return the rows of learning rates to try for each recipe of part 5."""
     return tuple(
         part_5(f"{step}, {rate}", recipe, changes={"learning_rate": rate})
         for step, recipe in STEPS.items()
