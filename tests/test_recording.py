@@ -20,6 +20,7 @@ from helpers import load_runs
 from helpers.data import FILES
 from helpers.runs import RUNS
 from tools.common import provenance
+from tools.recording import __main__ as command
 from tools.recording import engine
 from tools.recording.jobs import jobs
 
@@ -150,6 +151,28 @@ def test_part_5_opens_the_test_images_for_its_choice_alone_and_with_other_seeds(
     assert not {*of["rates"]["seed"]} & {*of["improving"]["seed"]}
     seeds_of_step = of["improving"].groupby("step")["seed"].agg(tuple)
     assert len({*seeds_of_step}) == 1, "the same seeds for all"
+
+
+@pytest.mark.parametrize(
+    ("commits", "said"),
+    [
+        (["a" * 40, "b" * 40], "2 of 2 trainings are recorded\n"),
+        (["a" * 40, None], "2 of 2 trainings are recorded, 1 of them from no clean"),
+        (["a" * 40 + "-dirty", "unknown"], "recorded, 2 of them from no clean commit"),
+        (["a" * 40], "1 of 2 trainings are recorded\n    small/step-2: not there\n"),
+    ],
+)
+def test_list_says_how_many_records_name_no_clean_commit(
+    commits, said, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(command, "RUNS", tmp_path)
+    table = [replace(jobs()[0], group="small", step="Step", seed=n) for n in (1, 2)]
+    for job, commit in zip(table, commits, strict=False):
+        (tmp_path / job.folder).mkdir(parents=True)
+        record = {**job.described, **engine.data_at_hand(), "commit": commit}
+        (tmp_path / job.folder / "run.json").write_text(json.dumps(record))
+    command.list_groups(["small"], table)
+    assert said in capsys.readouterr().out
 
 
 # What is interrupted
