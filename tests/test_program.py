@@ -77,7 +77,10 @@ def test_its_network_is_that_of_part_2(started):
             for layer in model.layers
         ]
 
-    model, lecture = started("--epochs", "1")[0]["model"], build_model(load_data())
+    model, lecture = (
+        started("--epochs", "1")[0]["model"],
+        build_model(load_data(download=False)),
+    )
     assert described(model) == described(lecture)
     assert model.count_params() == lecture.count_params() == 964_516
 

@@ -20,6 +20,7 @@ from helpers import load_runs
 from helpers.data import FILES
 from helpers.runs import RUNS
 from tools.common import provenance
+from tools.recording import __main__ as command
 from tools.recording import engine
 from tools.recording.jobs import jobs
 
@@ -90,8 +91,9 @@ TABLE = (
 def test_every_job_is_recorded_by_the_committed_code(real_data):
     table = jobs()
     assert len({job.folder for job in table}) == len(table)
-    stale = [x.folder for x in table if not engine.recorded(x, RUNS / x.folder)]
-    assert stale == [], "the code or the table has changed: make record JOBS=<group>"
+    stale = [x for x in table if not engine.recorded(x, RUNS / x.folder)]
+    groups = " ".join(dict.fromkeys(job.group for job in stale))
+    assert not groups, f'code or table have changed: make record JOBS="{groups}"'
     kept = {path.parent for path in RUNS.glob("*/*/run.json")}
     assert kept == {RUNS / job.folder for job in table}, "records without a job"
 
@@ -149,6 +151,28 @@ def test_part_5_opens_the_test_images_for_its_choice_alone_and_with_other_seeds(
     assert not {*of["rates"]["seed"]} & {*of["improving"]["seed"]}
     seeds_of_step = of["improving"].groupby("step")["seed"].agg(tuple)
     assert len({*seeds_of_step}) == 1, "the same seeds for all"
+
+
+@pytest.mark.parametrize(
+    ("commits", "said"),
+    [
+        (["a" * 40, "b" * 40], "2 of 2 trainings are recorded\n"),
+        (["a" * 40, None], "2 of 2 trainings are recorded, 1 of them from no clean"),
+        (["a" * 40 + "-dirty", "unknown"], "recorded, 2 of them from no clean commit"),
+        (["a" * 40], "1 of 2 trainings are recorded\n    small/step-2: not there\n"),
+    ],
+)
+def test_list_says_how_many_records_name_no_clean_commit(
+    commits, said, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(command, "RUNS", tmp_path)
+    table = [replace(jobs()[0], group="small", step="Step", seed=n) for n in (1, 2)]
+    for job, commit in zip(table, commits, strict=False):
+        (tmp_path / job.folder).mkdir(parents=True)
+        record = {**job.described, **engine.data_at_hand(), "commit": commit}
+        (tmp_path / job.folder / "run.json").write_text(json.dumps(record))
+    command.list_groups(["small"], table)
+    assert said in capsys.readouterr().out
 
 
 # What is interrupted

@@ -6,7 +6,9 @@ python -m tools.recording all              record everything
 """
 
 import argparse
+import json
 import os
+import re
 
 from helpers import DataError
 from helpers.export import MODULE, module_text
@@ -61,16 +63,24 @@ def refuse_old_module():
 
 
 def list_groups(groups, table):
-    """Print how much of each group is recorded, and what is missing of it and why."""
+    """Print what is recorded of each group and from what, what is missing, and why."""
     for group in groups:
         of_group = [job for job in table if job.group == group]
         missing = [x for x in of_group if not recorded(x, RUNS / x.folder)]
-        done = len(of_group) - len(missing)
-        print(f"{group}: {done} of {len(of_group)} trainings are recorded")
+        done = [job for job in of_group if job not in missing]
+        unnamed = sum(not names_clean_commit(job) for job in done)
+        source = f", {unnamed} of them from no clean commit" if unnamed else ""
+        print(f"{group}: {len(done)} of {len(of_group)} trainings are recorded{source}")
         for job in missing:
             old = (RUNS / job.folder / "run.json").exists()
             why = "of other code, arguments or data" if old else "not there"
             print(f"    {job.folder}: {why}")
+
+
+def names_clean_commit(job):
+    """Return whether the record of a job names the commit that holds its code."""
+    record = json.loads((RUNS / job.folder / "run.json").read_text(encoding="utf-8"))
+    return re.fullmatch("[0-9a-f]{40}", record["commit"] or "") is not None
 
 
 def refuse_changes(draft):
