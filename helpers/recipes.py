@@ -176,6 +176,20 @@ def fit_temperature(probabilities, labels):
 # From notebooks/05-improving.ipynb.
 
 
+T_QUANTILE = {
+    2: 12.71,
+    3: 4.30,
+    4: 3.18,
+    5: 2.78,
+}  # 97.5%, n - 1 degrees
+
+
+def interval(differences):
+    n = len(differences)
+    error = differences.std() / math.sqrt(n)
+    return differences.mean(), T_QUANTILE[n] * error
+
+
 ORIGINAL = {
     "augmentation": [],
     "convolutions": [(32, 3, 1), (64, 3, 1), (128, 3, 1), (256, 3, 1)],
@@ -211,17 +225,6 @@ def head(x, name):
     x = layers.Flatten()(x)
     x = layers.Dropout(0.5)(x)
     return layers.Dense(512, activation="relu")(x)
-
-
-def residual_block(x, momentum, shortcut):
-    filters = x.shape[-1]
-    change = layers.Conv2D(filters, 3, padding="same")(x)
-    change = layers.ReLU()(normalised(change, momentum))
-    change = layers.Conv2D(filters, 3, padding="same")(change)
-    change = normalised(change, momentum)
-    if shortcut:
-        change = layers.Add()([x, change])
-    return layers.ReLU()(change)
 
 
 def augmentation(name):
@@ -319,13 +322,13 @@ SCHEDULED = CHEAPER | {
 
 NORMALISED = SCHEDULED | {
     "normalisation": 0.9,
-    "learning_rate": 0.003,
+    "learning_rate": 0.01,
 }
 
 
 FLIPPED = NORMALISED | {
     "augmentation": ["flips"],
-    "learning_rate": 0.003,
+    "learning_rate": 0.01,
 }
 
 
@@ -333,6 +336,17 @@ MOMENTUM = NORMALISED | {
     "optimizer": "SGD",
     "learning_rate": 0.3,
 }
+
+
+def residual_block(x, momentum, shortcut):
+    filters = x.shape[-1]
+    change = layers.Conv2D(filters, 3, padding="same")(x)
+    change = layers.ReLU()(normalised(change, momentum))
+    change = layers.Conv2D(filters, 3, padding="same")(change)
+    change = normalised(change, momentum)
+    if shortcut:
+        change = layers.Add()([x, change])
+    return layers.ReLU()(change)
 
 
 IMPROVED = FLIPPED | {"images": 40_000}

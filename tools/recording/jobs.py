@@ -130,16 +130,16 @@ def large(**options):
     return Row("large", "train_staged", arguments, **sizes, **options)
 
 
-def scratch(n):
+def scratch(n, rate, step=None, tested="end"):
     """Return the row of the training on n images of each new class."""
     return Row(
-        f"{n} images of each new class",
+        step or f"{n} images of each new class",
         "train_from_scratch",
-        {"n": n},
+        {"n": n, "learning_rate": rate},
         images=20 * n,
         batch_size=32,
-        test_images="new_test_images",
-        tested="end",
+        test_images="new_test_images" if tested == "end" else None,
+        tested=tested,
     )
 
 
@@ -157,6 +157,7 @@ STEPS = {
 RATES, RATES_OF_SGD = (0.0003, 0.001, 0.003, 0.01), (0.03, 0.1, 0.3, 1.0)
 # The largest of these was the best for some recipes, so each was given a fifth.
 FIFTH, FIFTH_OF_SGD = 0.03, 0.01
+SCRATCH_RATE = 0.003
 
 # A record knows its position in the group: add a new row as the last one.
 TABLE = (
@@ -251,11 +252,17 @@ TABLE = (
         "transfer",
         (
             Row("80 classes", "pretrain", weights=True),
-            scratch(5),
-            scratch(20),
-            scratch(100),
+            scratch(5, SCRATCH_RATE),
+            scratch(20, SCRATCH_RATE),
+            scratch(100, SCRATCH_RATE),
         ),
         seeds(3),
+    ),
+    # The tries by which SCRATCH_RATE was chosen, by validation.
+    Group(
+        "transfer-rates",
+        tuple(scratch(20, rate, f"rate {rate}", "never") for rate in RATES),
+        (FIRST_SEED - 1,),
     ),
     # The appendix on speed.
     Group(
