@@ -17,7 +17,7 @@ SCRIPTS = re.compile(
 )
 # Quarto's slides forbid to enlarge them with two fingers.
 FORBIDDEN = b", maximum-scale=1.0, user-scalable=no, minimal-ui"
-# Neither renderer lets the Tab key skip the navigation, and what they include before the
+# Neither renderer lets the Tab key skip the navigation; what they include before the
 # body stands behind it.
 BODY = re.compile(rb"<body[^>]*>")
 MAIN = b'id="quarto-document-content"'
