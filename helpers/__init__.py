@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # for editors, which follow these names and do not run the re
     from helpers.exercises import check, check_between
     from helpers.export import export_cells
     from helpers.figures import (
+        folded_table,
         model_summary,
         name_lines,
         plot_images,
@@ -50,6 +51,7 @@ _MODULES = {
     "exercises": ["check", "check_between"],
     "export": ["export_cells"],
     "figures": [
+        "folded_table",
         "model_summary",
         "name_lines",
         "plot_images",

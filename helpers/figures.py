@@ -1,5 +1,6 @@
-"""Draw grids of images; show a network as text and as a diagram."""
+"""Draw grids of images and names at lines; show a network as text and as a diagram."""
 
+import html
 import itertools
 import shutil
 import sysconfig
@@ -8,7 +9,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
-from IPython.display import Image
+from IPython.display import HTML, Image
 from IPython.utils.capture import capture_output
 from matplotlib import font_manager
 from matplotlib_inline.backend_inline import set_matplotlib_formats
@@ -68,7 +69,8 @@ def name_lines(ax, names, gap=4):
     ----------
     ax : matplotlib.axes.Axes
         A plot with a line for each name, in this order.
-    names : sequence of str
+    names : sequence of str or None
+        None for a line that needs no name, such as another seed of the same network.
     gap : float, default 4
         Points between the end of a line and its name.
 
@@ -86,10 +88,12 @@ def name_lines(ax, names, gap=4):
     points = ax.transData.transform(ends)[:, 1] * 72 / ax.figure.dpi
     apart = 1.2 * plt.rcParams["font.size"]  # names that would touch are moved up
     places = points.copy()
-    order = np.argsort(points)
+    order = [n for n in np.argsort(points) if names[n] is not None]
     for below, above in itertools.pairwise(order):
         places[above] = max(places[above], places[below] + apart)
     for line, name, end, up in zip(lines, names, ends, places - points, strict=True):
+        if name is None:
+            continue
         ax.annotate(
             name,
             end,
@@ -102,6 +106,23 @@ def name_lines(ax, names, gap=4):
         )
     if ax.get_legend():
         ax.get_legend().remove()
+
+
+def folded_table(table, summary="The figure in numbers"):
+    """Return a table that a click opens: the long description of a figure.
+
+    It stands in the cell below the figure, for readers who do not see it, and for all
+    who want the numbers.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+    summary : str
+        What is clicked on.
+    """
+    numbers = table.to_html(border=0, na_rep="")
+    opener = f"<summary>{html.escape(summary)}</summary>"
+    return HTML(f"<details>{opener}{numbers}</details>")
 
 
 def plot_images(images, titles, columns=5, size=1.5):

@@ -1,5 +1,6 @@
 """The rendered pages in headless Chromium, with everything from outside refused."""
 
+import itertools
 import re
 import shutil
 import threading
@@ -190,6 +191,75 @@ def test_hints_and_solutions_open_by_keyboard(open_page):
         solved = page.locator("main .cell", has_text="# Solution")
         folded = page.locator("details .cell", has_text="# Solution")
         assert solved.count() == folded.count(), "code and output are folded, too"
+
+
+# Where the focus is, what a reader sees of it, and whether it has come around.
+FOCUSED = """() => {
+    const e = document.activeElement;
+    if (e === document.body) return null;
+    const place = e.getBoundingClientRect(), style = getComputedStyle(e);
+    const seen = place.width > 1 && place.bottom > 0 && place.top < innerHeight;
+    const ring = [e, e.closest(".aa-Form")].filter(Boolean).some(e =>
+        (getComputedStyle(e).outlineStyle !== "none" &&
+        parseFloat(getComputedStyle(e).outlineWidth) >= 2) ||
+        getComputedStyle(e).boxShadow !== "none");
+    const been = e.dataset.been !== undefined;
+    e.dataset.been = "";
+    const kind = ["a.skip", "#quarto-sidebar *", ".quiz > summary", "summary",
+        ".code-copy-button", ".page-navigation a", "*"].find(s => e.matches(s));
+    return { kind, been, faults: [seen ? "" : "hidden", ring ? "" : "no ring"].join(""),
+        html: e.outerHTML.slice(0, 100) };
+}"""
+
+
+def test_tab_goes_through_a_part_and_out_again(open_page):
+    """The skip link first, then every quiz, fold and link; each seen; no trap."""
+    page = open_page(PARTS[0])
+    wanted = page.evaluate(
+        """() => [...document.querySelectorAll("main summary, main a[href]")]
+            .filter(e => e.offsetParent && e.tabIndex >= 0).length"""
+    )
+    stops = []
+    for _ in range(400):
+        page.keyboard.press("Tab")
+        stop = page.evaluate(FOCUSED)
+        if stop is None or stop["been"]:
+            break
+        stops.append(stop)
+    assert stop is None or stop["kind"] == "a.skip", f"the focus is caught: {stop}"
+    assert [stop for stop in stops if stop["faults"]] == []
+    assert stops[0]["kind"] == "a.skip"
+    assert stops[-1]["kind"] == ".page-navigation a"
+    kinds = [stop["kind"] for stop in stops]
+    assert (
+        kinds.count(".quiz > summary") == page.locator("main .quiz > summary").count()
+    )
+    assert sum(stop["html"].startswith(("<a", "<summary")) for stop in stops) >= wanted
+    page.keyboard.press("Shift+Tab")
+    page.reload()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('main') !== null")
+
+
+def test_screen_readers_find_their_way_through_a_part(open_page):
+    """Landmarks with names, headings in order, pictures and folds with a text."""
+    page = open_page(PARTS[0])
+    for name in ("The site", "This page"):
+        landmark = page.get_by_role("navigation", name=name, exact=True)
+        assert landmark.count() == 1, name
+    assert page.get_by_role("main").count() == 1
+    tree = page.locator("main").aria_snapshot()
+    levels = [int(level) for level in re.findall(r"heading .*\[level=(\d)\]", tree)]
+    assert levels[0] == 1 and levels.count(1) == 1 and len(levels) > 10
+    assert all(b - a <= 1 for a, b in itertools.pairwise(levels))
+    figures = page.locator("main img:visible").count()
+    named = page.get_by_role("main").get_by_role("img", name=re.compile(".{20,}"))
+    assert named.count() == figures > 2
+    assert not re.search(r"- (button|link|img|checkbox|textbox)\s*$", tree, re.M)
+    hint = page.locator("summary", has_text="Hint").first
+    assert "Hint" in hint.aria_snapshot()
 
 
 def test_notebook_is_there_to_download_and_its_hosts_follow_from_the_address(open_page):

@@ -2,9 +2,11 @@ from types import SimpleNamespace
 
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
 
-from helpers import plot_images, plot_network
+from helpers import folded_table, name_lines, plot_images, plot_network
 
 mpl.use("agg")
 
@@ -24,6 +26,28 @@ def test_wrong_images_are_refused():
     for shape, titles, columns in wrong:
         with pytest.raises(ValueError, match="pass a batch"):
             plot_images(np.zeros(shape), ["a"] * titles, columns=columns)
+
+
+def test_lines_without_a_name_are_left_unnamed():
+    figure, ax = mpl.pyplot.subplots()
+    for end in (0.5, 0.5, 0.9):
+        ax.plot([0, 1], [0, end])
+    name_lines(ax, [None, "small", "large"])
+    assert [text.get_text() for text in ax.texts] == ["small", "large"]
+    mpl.pyplot.close(figure)
+
+
+def test_table_is_folded_below_a_figure():
+    table = pd.DataFrame({"a<b": [0.25, None]}, index=["one", "two"])
+    shown = BeautifulSoup(folded_table(table, "In <numbers>").data, "html.parser")
+    assert shown.details.summary.text == "In <numbers>"
+    assert [cell.text for cell in shown.details.table("th")] == [
+        "",
+        "a<b",
+        "one",
+        "two",
+    ]
+    assert [cell.text for cell in shown.details.table("td")] == ["0.25", ""]
 
 
 def test_network_is_drawn_where_graphviz_is_not_installed(monkeypatch, tmp_path):

@@ -17,8 +17,21 @@ SCRIPTS = re.compile(
 )
 # Quarto's slides forbid to enlarge them with two fingers.
 FORBIDDEN = b", maximum-scale=1.0, user-scalable=no, minimal-ui"
+# Neither renderer lets the Tab key skip the navigation; what they include before the
+# body stands behind it.
+BODY = re.compile(rb"<body[^>]*>")
+MAIN = b'id="quarto-document-content"'
+SKIP = b'<a class="skip" href="#quarto-document-content">Skip to the text</a>'
 # The themes of smalldocs load their fonts from another host.
 FONTS = re.compile(r"@import url\([^)]*\);")
+
+
+def add_skip_links(site):
+    """Begin each page with a link to its text."""
+    for page in site.rglob("*.html"):
+        content = page.read_bytes()
+        if MAIN in content and SKIP not in content:
+            page.write_bytes(BODY.sub(lambda body: body[0] + SKIP, content, count=1))
 
 
 def finish_quarto(site):
@@ -45,6 +58,7 @@ def main():
         finish_smalldocs(site)
     else:
         finish_quarto(site)
+    add_skip_links(site)
 
 
 if __name__ == "__main__":

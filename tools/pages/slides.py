@@ -222,6 +222,29 @@ def cross_entropy():
     return figure
 
 
+def softmax():
+    """Return three scores as bars, and beside them their probabilities."""
+    scores = np.array([2, 1, 0])
+    shares = np.exp(scores) / np.exp(scores).sum()
+    figure, panels = axes(2)
+    for ax, values, title, colour, text in zip(
+        panels,
+        (scores, shares),
+        ("scores", "probabilities"),
+        (SOFT, BLUE),
+        ("{:g}", "{:.1%}"),
+        strict=True,
+    ):
+        drawn = ax.barh(range(3), values, 0.55, color=colour)
+        labels = [text.format(value) for value in values]
+        ax.bar_label(drawn, labels, padding=12, size=36, weight="semibold")
+        ax.set(title=title, xticks=[], yticks=[], xlim=(0, 1.4 * values.max()))
+        ax.invert_yaxis()
+        ax.spines[:].set_visible(False)
+        ax.grid(False)
+    return figure
+
+
 def photographs(images, titles, columns=6, colours=None):
     """Return photographs in a grid, each under its title."""
     rows = -(-len(images) // columns)
@@ -317,6 +340,7 @@ def plots():
         "seeds": seeds(),
         "descent": descent(),
         "cross-entropy": cross_entropy(),
+        "softmax": softmax(),
     }
 
 
