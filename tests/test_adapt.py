@@ -174,7 +174,8 @@ for path in sorted(ROOT.glob("notebooks/*.ipynb")):
         continue
     render.variables()
     if (ROOT / adapt.SLIDES).exists():
-        slides.plots()
+        for draw in (slides.confidence, slides.results, slides.seeds):
+            draw()  # these read notebooks, or records that may be gone
         slides.plt.close("all")
     for page in adapt.pages():
         text = page.read_text(encoding="utf-8")
