@@ -77,59 +77,7 @@ def pretend_recorded(clone, group):
         path.with_name("history.csv").write_bytes(history)
 
 
-def test_digits_take_the_place_of_cifar_100(clone, tool):
-    if load_data is not load_cifar100:
-        pytest.skip("another data set has taken its place already")
-    load, *blocks = re.findall(r"(?s)```python\n(.*?)\n```", PAGE)[:3]
-    path = clone / "helpers/data.py"
-    text, changes = re.subn(
-        "load_data = load_cifar100.*", lambda _: load, path.read_text("utf-8")
-    )
-    assert changes == 1
-    path.write_text(text, encoding="utf-8")
-    said = tool("editions.adapt", "data")
-    tagged = sum(p.read_text("utf-8").count(f'"{TAG}"') for p in NOTEBOOKS)
-    assert said.count("is gone; change the paragraphs") == tagged > 0, said
-    commit(clone)
-    tool("editions.adapt", "without", *LEFT_OUT)
-    put(clone, *blocks)
-    tool("notebooks.export")
-    commit(clone)
-    tool("recording", "baseline", "--epochs", "3")
-    record, old = (
-        json.loads(next(at.glob("runs/baseline/*/run.json")).read_text("utf-8"))
-        for at in (clone, ROOT)
-    )
-    assert record["images"] == 1150 and record["epochs"] == 3
-    assert not {*record["data_sha256"].values()} & {*old["data_sha256"].values()}
-    for group in ("dropout", "baselines"):
-        pretend_recorded(clone, group)
-    notebooks = sorted(clone.glob("notebooks/0*.ipynb"))
-    assert len(notebooks) == 4
-    for path in notebooks:
-        tool("notebooks.execute", path)
-        text = path.read_text(encoding="utf-8")
-        asked = set(re.findall(r'check\((?:answer_\d+|\w+), \\"', text))
-        assert text.count('"answer": ') >= len(asked) > 0, "each has its own answer"
-        assert text.count('"image/png"') > 3
-    assert "digits" in notebooks[0].read_text(encoding="utf-8")
-    config = yaml.safe_load((clone / "_quarto.yml").read_text(encoding="utf-8"))
-    assert config["website"]["title"] == "CNN on the digits data"
-    assert "tell 10 kinds of things apart" in config["website"]["description"]
-    if importlib.util.find_spec("smalldocs"):
-        tool("pages.fallback", clone)
-
-
-def test_titles_follow_the_name_of_the_data():
-    name = load_data().stands_for or load_data().name
-    for file in TITLED.split():
-        text = (ROOT / file).read_text(encoding="utf-8")
-        assert f"CNN on the {name} data" in text, "python -m tools.editions.adapt data"
-        assert titled(text, name, load_data().num_classes) == text, file
-
-
-def test_nothing_leads_to_what_was_left_out(clone, tool):
-    said = tool("editions.adapt", "without", *LEFT_OUT)
+def check_nothing_leads_to_what_was_left_out(clone, said):
     gone = re.search("Left out: (.*)", said)[1].split(", ")
     assert {*LEFT_OUT, "pages/r.qmd"} <= {*gone}
     assert not any((clone / name).exists() for name in gone)
@@ -157,9 +105,96 @@ def test_nothing_leads_to_what_was_left_out(clone, tool):
     assert not gone & groups and {"baseline", "dropout"} <= groups
     answers = json.loads((clone / "helpers/answers.json").read_text("utf-8"))
     assert {*answers} <= {path.stem for path in clone.glob("notebooks/*.ipynb")}
-    tool("recording")  # lists what there is, by the functions that are left
+
+
+def test_digits_take_the_place_of_cifar_100(clone, tool):
+    if load_data is not load_cifar100:
+        pytest.skip("another data set has taken its place already")
+    load, *blocks = re.findall(r"(?s)```python\n(.*?)\n```", PAGE)[:3]
+    path = clone / "helpers/data.py"
+    text, changes = re.subn(
+        "load_data = load_cifar100.*", lambda _: load, path.read_text("utf-8")
+    )
+    assert changes == 1
+    path.write_text(text, encoding="utf-8")
+    said = tool("editions.adapt", "data")
+    tagged = sum(p.read_text("utf-8").count(f'"{TAG}"') for p in NOTEBOOKS)
+    assert said.count("is gone; change the paragraphs") == tagged > 0, said
+    commit(clone)
+    said = tool("editions.adapt", "without", *LEFT_OUT)
+    check_nothing_leads_to_what_was_left_out(clone, said)
+    put(clone, *blocks)
+    tool("notebooks.export")
+    commit(clone)
+    tool("recording", "baseline", "--epochs", "3")
+    record, old = (
+        json.loads(next(at.glob("runs/baseline/*/run.json")).read_text("utf-8"))
+        for at in (clone, ROOT)
+    )
+    assert record["images"] == 1150 and record["epochs"] == 3
+    assert not {*record["data_sha256"].values()} & {*old["data_sha256"].values()}
+    for group in ("dropout", "baselines"):
+        pretend_recorded(clone, group)
+    notebooks = sorted(clone.glob("notebooks/0*.ipynb"))
+    assert len(notebooks) == 4
+    for path in notebooks:
+        tool("notebooks.execute", path)
+        text = path.read_text(encoding="utf-8")
+        asked = set(re.findall(r'check\((?:answer_\d+|\w+), \\"', text))
+        assert text.count('"answer": ') >= len(asked) > 0, "each has its own answer"
+        assert text.count('"image/png"') > 3
+    assert "digits" in notebooks[0].read_text(encoding="utf-8")
+    config = yaml.safe_load((clone / "_quarto.yml").read_text(encoding="utf-8"))
+    assert config["website"]["title"] == "CNN on the digits data"
+    assert "tell 10 kinds of things apart" in config["website"]["description"]
     if importlib.util.find_spec("smalldocs"):
         tool("pages.render")
+
+
+def test_titles_follow_the_name_of_the_data():
+    name = load_data().stands_for or load_data().name
+    for file in TITLED.split():
+        text = (ROOT / file).read_text(encoding="utf-8")
+        assert f"CNN on the {name} data" in text, "python -m tools.editions.adapt data"
+        assert titled(text, name, load_data().num_classes) == text, file
+
+
+LEAVING_OUT = """
+import re, subprocess, sys
+from tools.common.paths import ROOT
+from tools.editions import adapt
+from tools.pages import render, slides
+
+for path in sorted(ROOT.glob("notebooks/*.ipynb")):
+    name = f"notebooks/{path.name}"
+    try:
+        adapt.leave_out([name])
+    except SystemExit as error:
+        print("refused", name, error)
+        continue
+    render.variables()
+    if (ROOT / adapt.SLIDES).exists():
+        for draw in (slides.confidence, slides.results, slides.seeds):
+            draw()  # these read notebooks, or records that may be gone
+        slides.plt.close("all")
+    for page in adapt.pages():
+        text = page.read_text(encoding="utf-8")
+        for target, label in re.findall(r"embed /?(\\S+?)#(\\S+)", text):
+            assert f"#| label: {label}" in (ROOT / target).read_text("utf-8"), page
+        assert not adapt.EMPTY.search(text), page
+    print("left out", name)
+    subprocess.run(["git", "checkout", "-q", "."], check=True)
+"""
+
+
+def test_each_notebook_can_be_left_out_alone_or_is_needed_by_all(clone):
+    """Numbers, figures of the slides and embedded cells are there without it."""
+    environment = os.environ | {"PYTHONPATH": str(clone)}
+    status, said = run("-c", LEAVING_OUT, cwd=clone, env=environment)
+    assert status == 0, said
+    refused = re.findall(r"^refused (\S+)", said, re.M)
+    assert refused == ["notebooks/02-model.ipynb"] and "defines the network" in said
+    assert len(re.findall(r"^left out ", said, re.M)) == len(NOTEBOOKS) - 1
 
 
 @pytest.mark.parametrize(

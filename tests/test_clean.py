@@ -37,6 +37,8 @@ OURS = (
     "tools/common/__pycache__/files.cpython-311.pyc",
     "_homework/02-model/autograder.zip",
     "_homework/02-model/student/02-model.ipynb",
+    "_homework/02-model/answers.json",
+    "_homework/02-model/lock",
     "_homework/03-training/autograder.zip",
 )
 
@@ -97,6 +99,32 @@ def test_student_edition_goes_unless_something_was_added(lecture):
     (lecture / "_student" / "dates").unlink()
     assert "_student" not in " ".join(clean.clean(lecture))
     assert not (lecture / "_student").exists()
+
+
+@pytest.mark.parametrize(
+    "mine",
+    [
+        "_student/notebooks/week 1.ipynb",
+        "_student/notebooks/it's mine: ü/a.txt",
+        "_student/my.pages/.hidden",
+        "_homework/02-model/student/1234567.ipynb",
+        "_homework/02-model/student/handed in/02-model.ipynb",
+    ],
+)
+def test_what_was_added_to_a_copy_keeps_it(lecture, mine):
+    """However deep it lies; without it, the copy goes."""
+    shutil.rmtree(lecture / "_student")
+    copies = ["_student/notebooks/01.ipynb", "_homework/02-model/student/README.md"]
+    make(lecture, ["notebooks/01.ipynb", "_student/_site/x.html", *copies, mine])
+    kept = mine.split("/")[0]
+    said = " ".join(clean.clean(lecture))
+    assert (lecture / mine).exists() and f"{kept}" in said and "is not ours" in said
+    (lecture / mine).unlink()
+    while not any((lecture / mine).parent.iterdir()):
+        mine = mine.rpartition("/")[0]
+        (lecture / mine).rmdir()
+    assert "is not ours" not in " ".join(clean.clean(lecture))
+    assert not any((lecture / copy).exists() for copy in copies)
 
 
 def test_hooks_of_another_repository_stay(lecture, tmp_path, monkeypatch):

@@ -26,7 +26,7 @@ from conftest import start
 from small_lecture import NAME, question, tool, value
 
 from tools.editions.homework import grade as grading
-from tools.editions.homework.make import LINK, lead_somewhere, make
+from tools.editions.homework.make import LINK, checked, lead_somewhere, make
 from tools.editions.homework.sandbox import Limits, Result, Sandbox, read
 
 if sys.platform != "linux":
@@ -578,6 +578,35 @@ def test_what_cannot_be_graded_is_one_sentence(homework, monkeypatch):
     for (name, *paths), sentence in wrong.items():
         with pytest.raises(SystemExit, match=sentence):
             grading.grade(name, paths, LIMITS)
+
+
+def test_answers_that_are_older_than_their_solutions_are_not_graded_with(
+    homework, monkeypatch
+):
+    """Of the code of a solution and of its hidden cell; words change no answer."""
+    for name, path in {
+        "ROOT": homework,
+        "ANSWERS": homework / "helpers" / "answers.json",
+    }.items():
+        monkeypatch.setattr(f"tools.editions.homework.make.{name}", path)
+    path = homework / "notebooks" / f"{NAME}.ipynb"
+    before = path.read_text("utf-8")
+    try:
+        for old, new, changed in (
+            ('answer_2 = \\"red_quince', 'answer_2 = \\"quince', "2"),
+            ("hidden_5 = twice([3", "hidden_5 = twice([4", "5"),
+            ("So it is.", "It is so.", None),
+        ):
+            assert old in before
+            path.write_text(before.replace(old, new), encoding="utf-8")
+            if changed is None:
+                checked(NAME)
+                continue
+            sentence = f"solution of {NAME}/{changed} was changed since it ran"
+            with pytest.raises(SystemExit, match=sentence):
+                checked(NAME)
+    finally:
+        path.write_text(before, encoding="utf-8")
 
 
 def test_grading_on_the_stand_in_is_refused(no_data, monkeypatch):

@@ -17,6 +17,7 @@ from conftest import NOTEBOOKS, ROOT, run, save_notebook, start
 
 from tools.common.environment import isolated
 from tools.common.files import write_whole
+from tools.notebooks import execute
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX")
 
@@ -155,6 +156,26 @@ def test_every_figure_of_the_lecture_is_stored_with_its_picture():
             if label and cell.cell_type == "code":
                 kinds = [kind for o in cell.outputs for kind in o.get("data", {})]
                 assert any(k.startswith("image/") for k in kinds), (path.name, label[1])
+
+
+def test_memory_that_a_system_does_not_tell_is_not_printed(
+    tmp_path, monkeypatch, capsys
+):
+    """As on Windows; what was measured before stays."""
+    monkeypatch.setattr(execute, "Execution", lambda path: Ran())
+    monkeypatch.setattr(execute, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr(execute, "keep_times", lambda *given: pytest.fail("kept"))
+    monkeypatch.setenv("CIFAR100_STAND_IN", "never")
+    for unknown in (None, 0):
+        monkeypatch.setattr(execute, "peak_bytes", lambda n=unknown, **_: n)
+        execute.execute(tmp_path / "some.ipynb")
+        assert capsys.readouterr().out.endswith("some.ipynb: 3 s\n")
+
+
+class Ran:
+    """An execution that is over."""
+
+    run = save = staticmethod(lambda: 3)
 
 
 @posix

@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import os
 import re
@@ -148,6 +149,38 @@ def test_venv_of_the_users_own_is_not_replaced(setup):
     with pytest.raises(SystemExit, match=r"a \.venv in .* that set-up has not made"):
         setup.main()
     assert (setup.VENV / "pyvenv.cfg").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links need rights elsewhere")
+@pytest.mark.parametrize("kind", ["a link", "a link to nothing", "a file"])
+def test_venv_that_is_no_folder_is_one_sentence(setup, kind, tmp_path):
+    """What a link leads to is somebody's, even if set-up has made it once."""
+    target = tmp_path / "elsewhere"
+    if kind == "a file":
+        setup.VENV.touch()
+    else:
+        setup.VENV.symlink_to(target)
+    if kind == "a link":
+        target.mkdir()
+        (target / "made-for").touch()
+    word = " ".join(kind.split()[:2])
+    with pytest.raises(SystemExit, match=f"is {word}, expected a folder or nothing"):
+        setup.main()
+    assert setup.VENV.is_symlink() or setup.VENV.exists()
+    assert kind != "a link" or (target / "made-for").exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "sentence"),
+    [
+        (errno.ENOSPC, "the disk is full: make 3 GB free"),
+        (errno.EROFS, "where you may write"),
+        (errno.EACCES, "where you may write"),
+        (errno.EIO, "mend that"),
+    ],
+)
+def test_advice_is_about_the_error_that_there_was(setup, number, sentence):
+    assert sentence in setup.advice(OSError(number, "said"))
 
 
 BACKEND = """

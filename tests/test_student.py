@@ -113,6 +113,45 @@ def test_page_that_cannot_be_left_out_is_named(tmp_path, monkeypatch):
     assert (tmp_path / "_student" / "kept").exists(), "nothing is removed before"
 
 
+def test_pages_lose_what_they_show_of_a_notebook_that_is_left_out():
+    page = "A\n\n{{< embed /notebooks/transfer.ipynb#x echo=true >}}\n\nB\n"
+    assert student.for_students(page, [LEFT_OUT]) == "A\n\n\nB\n"
+    assert student.for_students(page, ["notebooks/large.ipynb"]) == page
+
+
+def test_pages_that_need_a_notebook_go_with_it(monkeypatch, tmp_path):
+    for name in ("notebooks/04-testing.ipynb", "notebooks/lecture-in-r.ipynb"):
+        for path in (tmp_path / x for x in (name, *student.BELONGS[name])):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    monkeypatch.setattr(student, "ROOT", tmp_path)
+    lines = [f'    - "!{x.relative_to(tmp_path)}"' for x in tmp_path.glob("note*/*")]
+    profile = "project:\n  render:\n" + "\n".join(lines)
+    (tmp_path / "_quarto-student.yml").write_text(profile, encoding="utf-8")
+    _, left_out = student.read_profile()
+    assert {"slides/index.qmd", "pages/r.qmd"} <= {*left_out}
+    assert all(name.endswith((".ipynb", ".qmd")) for name in left_out)
+
+
+def test_answer_that_is_older_than_its_solution_is_refused():
+    [path] = (p for p in NOTEBOOKS if p.stem == "01-data")
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.source.startswith("# solution"):
+            cell.source += "\n"
+            last = cell
+    student.without_solutions(nbformat.from_dict(notebook), path.stem)
+    last.source += "\nanswer_1 = 0"
+    with pytest.raises(SystemExit, match="was changed since it ran: run make"):
+        student.without_solutions(notebook, path.stem)
+
+
+def test_hashes_of_solutions_are_not_handed_out(edition):
+    folder, _ = edition
+    text = (folder / "helpers" / "answers.json").read_text("utf-8")
+    assert '"hash"' in text and '"solution"' not in text
+
+
 def test_no_solution_and_no_answer_is_in_it(edition):
     folder, _ = edition
     students = sorted((folder / "notebooks").glob("*.ipynb"))

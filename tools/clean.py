@@ -26,7 +26,7 @@ MADE = (
 # Where Python keeps what it compiled of the code of the lecture.
 CODE = ("helpers", "tools", "tests")
 # What `make homework` puts into the folder of a part; submissions may lie beside it.
-HOMEWORK = ("autograder.zip", "autograder", "master", "student")
+HOMEWORK = ("autograder.zip", "autograder", "master", "student", "answers.json", "lock")
 # What a rendered student edition has besides copies of the lecture's own files.
 RENDERED = {"_site", ".quarto", ".venv", "_variables.yml", ".ruff_cache"}
 HOOKS = ".venv/bin/git-nbdiffdriver diff"  # as CONTRIBUTING.md sets it
@@ -91,18 +91,41 @@ def clean_student(root):
         return None
     if (student / ".git").exists():
         return STAYS.format("_student", "is a repository now")
-    for path in student.iterdir():
-        if path.name not in RENDERED and not (root / path.name).exists():
-            return STAYS.format(f"_student has {path.name}, which", "is not ours")
+    for path in added(student, root, RENDERED):
+        return STAYS.format(f"_student has {path}, which", "is not ours")
     return remove(student)
 
 
-def clean_homework(part):
+def added(made, root, also):
+    """Return the paths in a folder of copies that are neither copies nor in `also`.
+
+    The names in `also` are those that the folder itself has besides.
+    """
+    found = []
+    for folder, folders, names in os.walk(str(made)):
+        here = Path(folder).relative_to(made)
+        if folder == str(made):
+            folders[:] = [name for name in folders if name not in also]
+            names = [name for name in names if name not in also]
+        folders[:] = [name for name in folders if name != "__pycache__"]
+        links = [name for name in folders if (Path(folder) / name).is_symlink()]
+        found += [here / n for n in names + links if not (root / here / n).exists()]
+        empty = not folders and not names
+        if empty and not (root / here).exists():
+            found.append(here)
+    return found
+
+
+def clean_homework(part, root):
     """Remove what `make homework` has made of one part, unless it was graded."""
     if any(part.glob("grades*")):
         return STAYS.format(f"_homework/{part.name}", "holds grades")
     if not (part / "autograder.zip").exists() and not (part / "student").exists():
         return None
+    own = {"README.md", "requirements.txt", part.name + ".ipynb"}
+    for path in added(part / "student", root, own):
+        name = f"_homework/{part.name}/student has {path}, which"
+        return STAYS.format(name, "is not ours")
     for name in HOMEWORK:
         remove(part / name)
     remove_if_empty(part)
@@ -128,7 +151,7 @@ def clean(root=ROOT):
     if homework.is_dir() and not homework.is_symlink():
         for part in sorted(homework.iterdir()):
             if part.is_dir() and not part.is_symlink():
-                stays.append(clean_homework(part))
+                stays.append(clean_homework(part, root))
         remove_if_empty(homework)
     return [sentence for sentence in stays if sentence]
 

@@ -5,6 +5,7 @@ is there, so it keeps to the syntax of 3.6.
 """
 
 import ast
+import errno
 import importlib
 import os
 import re
@@ -180,6 +181,15 @@ def explain_pip(said, python, env):
     explain(said)
 
 
+def advice(error):
+    """Return what to do about an error of the operating system."""
+    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None)):
+        return f"the disk is full: make {NEEDED_GB} GB free"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "make a copy of this folder where you may write"
+    return "mend that"
+
+
 def explain(said):
     """Stop with what a command gave up with, in one line; the log has all."""
     lines = [line.strip() for line in last_error(said).splitlines() if line.strip()]
@@ -215,6 +225,12 @@ def usable(python):
 
 def check_own():
     """Stop where there is a .venv that this program has not made."""
+    if VENV.is_symlink() or not VENV.is_dir():
+        stop(
+            f"{VENV} is {'a link' if VENV.is_symlink() else 'a file'}, expected a"
+            " folder or nothing: rename it, or delete it if it may go, and run it"
+            " again."
+        )
     if any((VENV / name).exists() for name in ("made-for", "setup.log")):
         return
     if any(VENV.iterdir()):
@@ -259,7 +275,7 @@ def use_another_python(dev):
 
 def remove_broken():
     """Remove a .venv that cannot be used, and stop where there is no room for one."""
-    if VENV.exists():
+    if VENV.exists() or VENV.is_symlink():
         check_own()
         print("Removing .venv: it is broken, or of another folder or Python ...")
         shutil.rmtree(str(VENV))
@@ -324,4 +340,4 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         stop("interrupted; run it again, it goes on where it was.")
     except OSError as error:
-        stop(f"{error}; make {NEEDED_GB} GB free, or mend that, and run it again.")
+        stop(f"{error}; {advice(error)}, and run it again.")

@@ -42,11 +42,16 @@ BELONGS = {
         "tests/test_r.py",
         ".github/workflows/r.yml",
     ],
+    "notebooks/04-testing.ipynb": ["slides/index.qmd"],  # which draw its results
     "slides/index.qmd": ["tests/test_slides.py"],
 }
 SLIDES = "slides/index.qmd"
+# The mean of a group that is shown has a training of another group in it.
+TOGETHER = {"clock": "large"}
 # What the front page shows of a notebook's results.
 SHOWN = {"notebooks/05-improving.ipynb": "improved", "notebooks/large.ipynb": "large"}
+# A heading, such as that of a tab, below which nothing stands.
+EMPTY = re.compile(r"^####* .*\n\s*(?=^:::)", re.M)
 # The network at work on the front page.
 FRONT = re.compile(
     r"^```\{=html\}\n(?:(?!```).*\n)*<div id=\"front\"(?:.*\n)*?```\n+", re.M
@@ -99,7 +104,8 @@ def unread_groups(names):
     for group in TABLE:
         literal = re.compile(rf"[\"']{group.name}[\"'/]")
         found[group.name] = {name for name in code if literal.search(code[name])}
-    return [name for name, read in found.items() if read and read <= {*names}]
+    unread = [name for name, read in found.items() if read and read <= {*names}]
+    return [name for name in unread if TOGETHER.get(name, name) in unread]
 
 
 def without_entries(text, names):
@@ -141,7 +147,8 @@ def without_embeds(text, files, labels=()):
         return text
     embed = re.compile(rf"^{{{{< embed /?(?:{'|'.join(wanted)})(?: .*)?>}}}}\n", re.M)
     if "revealjs" not in text:
-        return embed.sub("", text)
+        shown = embed.sub("", text)
+        return text if shown == text else EMPTY.sub("", shown)
     slides = re.split(r"^(?=##? )", text, flags=re.M)
     return "".join(slide for slide in slides if not embed.search(slide))
 
@@ -190,6 +197,12 @@ def refuse(names):
             )
         if not (ROOT / name).is_file():
             raise SystemExit(f"Nothing was left out: there is no {name}.")
+        if "build_model" in defined(name):
+            raise SystemExit(
+                f"Nothing was left out: {name} defines the network (`build_model`), and"
+                " no other part works without it: change its cells, as pages/adapt.qmd"
+                " describes."
+            )
 
 
 def refuse_unsaved(paths):

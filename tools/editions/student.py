@@ -5,6 +5,7 @@ paragraphs by Quarto's `content-hidden when-profile="student"`, notes for the sp
 `.notes`, pages by the list in _quarto-student.yml.
 """
 
+import json
 import re
 import shutil
 import subprocess
@@ -18,7 +19,9 @@ from helpers.exercises import stored_answer
 from tools.common.exercises import read_exercises
 from tools.common.markdown import without_divs, without_links
 from tools.common.paths import ROOT
+from tools.editions.adapt import BELONGS, without_embeds
 from tools.editions.colab import with_cell
+from tools.notebooks.execute import solution_hash
 
 STUDENT = ROOT / "_student"
 # What students get; the README, the notebooks and the texts are changed below.
@@ -44,9 +47,13 @@ def without_solutions(notebook, name):
     The answers to its exercises must be stored, or no reader could check his own.
     """
     for exercise in read_exercises(notebook, name).values():
-        if stored_answer(exercise.name) is None:
-            known = f"helpers/answers.json has no answer to {exercise.name}"
-            raise SystemExit(f"Not made: {known}: run make notebooks.")
+        known = stored_answer(exercise.name)
+        if known is None:
+            said = f"helpers/answers.json has no answer to {exercise.name}"
+            raise SystemExit(f"Not made: {said}: run make notebooks.")
+        if known.get("solution") != solution_hash(notebook, exercise, known["salt"]):
+            said = f"the solution of {exercise.name} was changed since it ran"
+            raise SystemExit(f"Not made: {said}: run make notebooks.")
     remover = TagRemovePreprocessor(remove_cell_tags={"solution"})
     return remover.preprocess(notebook, {})[0]
 
@@ -63,6 +70,9 @@ def read_profile():
                 f"Not made: _quarto-student.yml leaves out {name}, which is not there:"
                 " mend its name, or remove its line."
             )
+    for name in left_out:  # which grows meanwhile
+        pages = [page for page in BELONGS.get(name, []) if page.endswith(".qmd")]
+        left_out += [p for p in pages if p not in left_out and (ROOT / p).exists()]
     return profile, left_out
 
 
@@ -96,7 +106,7 @@ def for_students(text, left_out):
     """Return a text without what is for teachers; links to nowhere become words."""
     for mark in FOR_TEACHERS:
         text = without_divs(text, mark)
-    return without_links(text, left_out)
+    return without_links(without_embeds(text, left_out), left_out)
 
 
 def readme(text):
@@ -141,6 +151,16 @@ def copy_files(left_out):
             shutil.copy(path, STUDENT / path.relative_to(ROOT))
     for name in ("_quarto-student.yml", *left_out):
         (STUDENT / name).unlink()
+    change(STUDENT / "helpers" / "answers.json", without_hashes_of_solutions)
+
+
+def without_hashes_of_solutions(text):
+    """Return the stored answers without what `make homework` alone needs."""
+    known = json.loads(text)
+    for answers in known.values():
+        for answer in answers.values():
+            answer.pop("solution", None)
+    return json.dumps(known, indent=1, sort_keys=True) + "\n"
 
 
 def change(path, function, *arguments):

@@ -15,6 +15,7 @@ from tools.common.exercises import read_exercises, tags, uses_data
 from tools.common.files import write_whole
 from tools.common.paths import ROOT
 from tools.editions.student import JUNK
+from tools.notebooks.execute import solution_hash
 
 HOMEWORK = ROOT / "_homework"
 ANSWERS = ROOT / "helpers" / "answers.json"
@@ -100,15 +101,25 @@ def checked(name):
         raise SystemExit(f"No homework was made: {error}") from None
     if not exercises:
         raise SystemExit(f"No homework was made: {name} has no exercise with a check.")
-    for exercise in exercises.values():
+    known = json.loads(ANSWERS.read_text(encoding="utf-8")) if ANSWERS.exists() else {}
+    for number, exercise in exercises.items():
         cells = [exercise.solved, exercise.hidden]
         wanted = [notebook.cells[i] for i in cells if i is not None]
-        if any("answer" not in cell.metadata for cell in wanted):
-            raise SystemExit(
-                f"No homework was made: the answer to {exercise.name} is not known yet;"
-                f" run make notebooks, or -m tools.notebooks.execute {path.name}."
-            )
+        kept = known.get(name, {}).get(number, {})
+        current = solution_hash(notebook, exercise, kept.get("salt", ""))
+        if any("answer" not in cell.metadata for cell in wanted) or not kept:
+            refuse(path, f"the answer to {exercise.name} is not known yet")
+        if kept.get("solution") != current:
+            refuse(path, f"the solution of {exercise.name} was changed since it ran")
     return notebook, exercises
+
+
+def refuse(path, reason):
+    """Stop because the right answers are not those of the solutions."""
+    raise SystemExit(
+        f"No homework was made: {reason}, so its right answer is unknown: run make"
+        f" notebooks, or -m tools.notebooks.execute notebooks/{path.name}."
+    )
 
 
 def entry(notebook, exercise):
