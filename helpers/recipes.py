@@ -350,7 +350,7 @@ def residual_block(x, momentum, shortcut):
     return layers.ReLU()(change)
 
 
-IMPROVED = FLIPPED | {"images": 40_000}
+IMPROVED = NORMALISED | {"images": 40_000}
 
 
 # From notebooks/benchmark.ipynb.
