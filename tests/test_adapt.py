@@ -131,7 +131,7 @@ def test_titles_follow_the_name_of_the_data():
 def test_nothing_leads_to_what_was_left_out(clone, tool):
     said = tool("editions.adapt", "without", *LEFT_OUT)
     gone = re.search("Left out: (.*)", said)[1].split(", ")
-    assert {*LEFT_OUT, "pages/r.qmd"} <= {*gone}
+    assert {*LEFT_OUT, "pages/languages.qmd"} <= {*gone}
     assert not any((clone / name).exists() for name in gone)
     for path in [*pages(), *ROOT.glob("*.md"), *ROOT.glob("notebooks/*.ipynb")]:
         copy = clone / path.relative_to(ROOT)
