@@ -5,6 +5,7 @@ the stand-in, and the outputs that do not depend on the images are compared. A s
 for tests does both.
 """
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -44,11 +45,15 @@ def comparison(mode, *paths):
 def notebooks():
     """Return the notebooks in Python, that which took longest when executed first.
 
-    The one in R is compared by tests/test_r.py, where R is at hand.
+    The one in R is compared by tests/test_r.py, where R is at hand, and the one in
+    PyTorch only where PyTorch is.
     """
     table = pd.read_csv(RUNS / "notebooks.csv", index_col="notebook")
     found = sorted(NOTEBOOKS.glob("*.ipynb"))
-    found = [path for path in found if path.stem != "lecture-in-r"]
+    left_out = {"lecture-in-r"}
+    if importlib.util.find_spec("torch") is None:
+        left_out.add("lecture-in-pytorch")
+    found = [path for path in found if path.stem not in left_out]
     return sorted(found, key=lambda path: -table["seconds"].get(path.stem, 0))
 
 
@@ -96,6 +101,8 @@ def main():
         print(f"{error} Until then the notebooks are tested on the stand-in only.")
     except DataError as error:
         raise SystemExit(f"Not tested: {error}") from None
+    if importlib.util.find_spec("torch") is None:
+        print("PyTorch is not at hand: lecture-in-pytorch.ipynb is not compared.")
     rendered = subprocess.call([sys.executable, "-m", "tools.pages.render"], cwd=ROOT)
     failed = {"pages": rendered not in (0, NO_RENDERER)}
     failed["tests"] = run_tests()

@@ -37,12 +37,17 @@ TAG = "cifar-100"  # of a cell that is about this data alone
 BELONGS = {
     "notebooks/large.ipynb": ["notebooks/benchmark.ipynb"],
     "notebooks/benchmark.ipynb": ["notebooks/large.ipynb"],
+    "notebooks/lecture-in-pytorch.ipynb": [
+        "pages/languages.qmd",
+        "tests/test_torch.py",
+    ],
     "notebooks/lecture-in-r.ipynb": [
-        "pages/r.qmd",
+        "pages/languages.qmd",
         "tests/test_r.py",
         ".github/workflows/r.yml",
     ],
     "notebooks/04-testing.ipynb": ["slides/index.qmd"],  # which draw its results
+    "pages/yours.qmd": ["tests/test_yours.py"],
     "slides/index.qmd": ["tests/test_slides.py"],
 }
 SLIDES = "slides/index.qmd"

@@ -182,6 +182,9 @@ def execute(path):
         print(f"{path} is left as it was: there is no Jupyter kernel {error.name}.")
         return
     except BaseException as error:
+        if "No module named 'torch'" in str(error):
+            print(f"{path} is left as it was: PyTorch is not installed.")
+            return
         reason = execution.reason(error)
         if reason is None:
             raise
