@@ -1,5 +1,7 @@
 """What is said about the answers to exercises, and how the right ones are kept."""
 
+import ast
+import builtins
 import json
 from fractions import Fraction
 
@@ -12,7 +14,7 @@ from conftest import NOTEBOOKS, ROOT
 from small_lecture import NAME, tool, value
 
 from helpers import check, check_between, exercises
-from tools.common.exercises import agrees, read_exercises, stored
+from tools.common.exercises import agrees, read_exercises, stored, tags
 from tools.common.files import write_together
 
 # A right answer, its tolerance, what a reader gives, and what is said of it.
@@ -201,6 +203,97 @@ def test_every_solution_is_accepted_by_its_stored_answer(path):
         entry = known[path.stem][exercise.number]
         form = exercises.form_of(answer, exercise.tolerance)
         assert entry["form"]["tolerance"] == form.tolerance, exercise.name
+
+
+def names(tree, context):
+    """Return the names that a piece of code reads or, with ast.Store, gives a value."""
+    found = {
+        node.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, context)
+    }
+    if context is ast.Store:
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                found.add(node.name)
+            elif isinstance(node, ast.arg):
+                found.add(node.arg)
+            elif isinstance(node, ast.Import | ast.ImportFrom):
+                found |= {(a.asname or a.name).split(".")[0] for a in node.names}
+    return found
+
+
+def cells_above(notebook, position, wanted):
+    """Return the cells that give names their values, without those of other exercises.
+
+    Raises
+    ------
+    AssertionError
+        If there is none, or if a reader would have to train a network first.
+    """
+    needed = set()
+    for name in sorted(wanted - set(dir(builtins))):
+        for above in range(position - 1, -1, -1):
+            cell = notebook.cells[above]
+            if cell.cell_type != "code" or {"exercise", "solution"} & {*tags(cell)}:
+                continue
+            tree = ast.parse(cell.source)
+            if name in names(tree, ast.Store):
+                break
+        else:
+            pytest.fail(f"no cell above gives {name} a value, except for exercises")
+        assert ".fit(" not in cell.source, f"{name} takes a training"
+        missing = names(tree, ast.Load) - names(tree, ast.Store)
+        needed |= {above, *cells_above(notebook, above, missing)}
+    return needed
+
+
+def written_functions():
+    """Return the exercises whose cell calls a function that a reader writes.
+
+    Elsewhere a reader writes the answer in place of None, and nothing can differ.
+    """
+    return [
+        pytest.param(notebook, exercise, id=exercise.name)
+        for notebook, found in map(with_exercises, NOTEBOOKS)
+        for exercise in found.values()
+        if "def " in (source := notebook.cells[exercise.asked].source)
+        and f"\nanswer_{exercise.number} = None" not in source
+    ]
+
+
+@pytest.mark.parametrize(("notebook", "exercise"), written_functions())
+def test_a_right_function_is_right_however_often_its_cell_is_run(
+    notebook, exercise, real_data, monkeypatch
+):
+    """The reader's cell runs after a restart, with the function of the solution in it.
+
+    What it needs comes from cells above it, but from no other exercise.
+    """
+    asked = ast.parse(notebook.cells[exercise.asked].source)
+    functions = {
+        node.name: node
+        for cell in notebook.cells[exercise.asked + 1 : exercise.solved + 1]
+        if cell.cell_type == "code" and "solution" in tags(cell)
+        for node in ast.parse(cell.source).body
+        if isinstance(node, ast.FunctionDef)
+    }
+    given = {node.name for node in asked.body if isinstance(node, ast.FunctionDef)}
+    assert given <= {*functions}, "the solution writes the same functions"
+    kept = [node for node in asked.body if getattr(node, "name", None) not in given]
+    filled = ast.Module([*functions.values(), *kept], type_ignores=[])
+    missing = names(filled, ast.Load) - names(filled, ast.Store)
+
+    monkeypatch.chdir(ROOT / "notebooks")
+    values = {}
+    for above in sorted(cells_above(notebook, exercise.asked, missing)):
+        exec(notebook.cells[above].source, values)
+    truth = notebook.cells[exercise.solved].metadata["answer"]
+    code = compile(filled, exercise.name, "exec")
+    for _ in range(2):
+        exec(code, values)
+        answer = values[f"answer_{exercise.number}"]
+        assert agrees(answer, truth, exercise.tolerance), answer
 
 
 def test_answers_of_notebooks_that_are_gone_are_gone():

@@ -11,7 +11,7 @@ from conftest import NOTEBOOKS, ROOT, run
 
 from helpers import NoDataError, quiet_start
 from tools.checks import test as test_tool
-from tools.common.exercises import COLLAPSED, SOLUTION, faults, read_exercises
+from tools.common.exercises import COLLAPSED, faults, is_folded, read_exercises
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 
@@ -41,9 +41,10 @@ def test_committed_as_executed_from_top_to_bottom_and_nothing_of_a_machine(path)
     assert kernel in [("python3", {"name": "python"}), ("ir", {"name": "R"})], advice
     for cell in notebook.cells:
         kept = {"tags", "jupyter"}
-        if "solution" in cell.metadata.get("tags", []):
-            folded = cell.source == SOLUTION  # its heading, for JupyterLab
-            kept |= {COLLAPSED} if folded else {"answer"}
+        if is_folded(cell):
+            kept |= {COLLAPSED}
+        elif "solution" in cell.metadata.get("tags", []):
+            kept |= {"answer"}
         assert set(cell.metadata) <= kept, f"{advice}\n{cell.source}"
         assert not cell.get("attachments"), cell.source
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))

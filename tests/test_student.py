@@ -10,7 +10,7 @@ import pytest
 import yaml
 from conftest import NOTEBOOKS, ROOT
 
-from tools.common.exercises import COLLAPSED
+from tools.common.exercises import COLLAPSED, OPTIONAL
 from tools.editions import colab, student
 
 MINE = "https://example.org/teacher/whole"
@@ -160,7 +160,8 @@ def test_no_solution_and_no_answer_is_in_it(edition):
         cells = nbformat.read(path, as_version=4).cells
         code = "\n".join(c.source for c in cells if c.cell_type == "code")
         for cell in cells:
-            assert "answer" not in cell.metadata and COLLAPSED not in cell.metadata
+            assert "answer" not in cell.metadata
+            assert COLLAPSED not in cell.metadata or OPTIONAL.match(cell.source)
         assert "# solution" not in code, path.name
         whole = nbformat.read(ROOT / "notebooks" / path.name, as_version=4)
         solved = [c.source for c in whole.cells if c.source.startswith("# solution")]

@@ -22,6 +22,7 @@ from helpers.exercises import Form, MisfitError, digest, form_of, written
 
 TITLE = re.compile(r"### Exercise (\d+): \S")
 SOLUTION = "#### Solution"
+OPTIONAL = re.compile(r"#{2,4} Optional: \S.*")  # alone in its cell, and folded as well
 COLLAPSED = "jp-MarkdownHeadingCollapsed"  # JupyterLab hides all up to the next heading
 POINTS = "points-"  # the tag points-3 makes an exercise worth three points
 
@@ -81,6 +82,12 @@ def read_exercises(notebook, name):
     return found
 
 
+def is_folded(cell):
+    """Return whether JupyterLab hides what follows: a solution, or what is optional."""
+    heading = cell.source == SOLUTION or OPTIONAL.fullmatch(cell.source)
+    return cell.cell_type == "markdown" and bool(heading)
+
+
 def uses_data(notebook):
     """Return whether what a notebook computes may depend on the images."""
     code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
@@ -102,9 +109,31 @@ def faults(notebook):
             if cell.source != SOLUTION or not folded or "solution" not in tags(cell):
                 said.append(f"{SOLUTION} of exercise {number} is not alone and folded.")
             said.extend(_faults_below(notebook.cells[position + 1 :], number))
+        elif cell.cell_type == "markdown" and OPTIONAL.search(cell.source):
+            if not is_folded(cell) or not folded:
+                said.append(f"Not alone and folded: {cell.source[:50]}")
+            said.extend(_faults_after(cell.source, notebook.cells[position + 1 :]))
         elif folded:
-            said.append(f"This cell is folded but no solution: {cell.source[:50]}")
+            said.append(f"This cell is folded for no reason: {cell.source[:50]}")
     return said
+
+
+def _faults_after(heading, cells):
+    """Return what is wrong with the end of an optional section.
+
+    JupyterLab shows a cell with the next heading whole: it must hold nothing else.
+    """
+    level = heading.index(" ")
+    last = ""
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            found = re.search(rf"^#{{1,{level}}} \S", cell.source, re.M)
+            if found and not found.start() and last.endswith("</details>"):
+                return []
+            if found:
+                return [f"No cell that ends with </details> ends {heading[:50]}"]
+        last = cell.source
+    return [f"No heading follows {heading[:50]}: add one, such as Summary."]
 
 
 def _faults_below(cells, number):

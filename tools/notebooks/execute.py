@@ -29,8 +29,8 @@ from helpers.runs import RUNS
 from tools.common.environment import isolated, list_fonts
 from tools.common.exercises import (
     COLLAPSED,
-    SOLUTION,
     TITLE,
+    is_folded,
     read_exercises,
     stored,
     tags,
@@ -219,11 +219,11 @@ async def value(client, variable):
 
 
 def forget_and_keep(notebook, answers):
-    """Remove the metadata that editors add; fold the solutions, and add the answers."""
+    """Remove the metadata that editors add; fold what is optional; add the answers."""
     for position, cell in enumerate(notebook.cells):
         for name in {*cell.metadata} - KEPT:
             del cell.metadata[name]
-        if cell.cell_type == "markdown" and cell.source == SOLUTION:
+        if is_folded(cell):
             cell.metadata[COLLAPSED] = True
         if position in answers:
             cell.metadata["answer"] = answers[position]
