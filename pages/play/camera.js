@@ -4,6 +4,7 @@ import { shrink } from "./picture.js";
 
 const PAUSE = 120; // milliseconds between two frames
 const ELSE = "use files, paste or draw instead";
+const LOST = "The camera was taken away: your pictures and the training are kept.";
 const REASONS = {
   NotAllowedError: `The camera was refused: permit it in the browser's settings, or ${ELSE}.`,
   NotFoundError: `No camera was found: connect one, or ${ELSE}.`,
@@ -38,11 +39,18 @@ export async function startCamera(seen, lost) {
     clearInterval(timer);
     stream.getTracks().forEach((track) => track.stop()); // the light beside the camera goes out
   };
-  stream.getVideoTracks()[0].addEventListener("ended", () => {
+  const [track] = stream.getVideoTracks();
+  track.addEventListener("ended", () => {
     stop();
-    lost("The camera was taken away: your pictures and the training are kept.");
+    lost(LOST);
   });
-  await video.play();
+  try {
+    await video.play();
+  } catch (error) {
+    stop();
+    throw new Error(`The camera does not work (${error.message}): ${ELSE}.`);
+  }
+  if (track.readyState === "ended") throw new Error(LOST); // while the film began
   timer = setInterval(() => {
     if (video.videoWidth > 0) seen(shrink(video, video.videoWidth, video.videoHeight));
   }, PAUSE);

@@ -1,5 +1,6 @@
 // One of the reader's classes: its name, its pictures, and the ways to add and remove them.
 
+import { NO_FILE } from "./arrive.js";
 import { make, paintPicture } from "./parts.js";
 import { SIZE, readFile } from "./picture.js";
 import { isHeldOut } from "./teaching.js";
@@ -12,10 +13,10 @@ const numbered = (picture) => (picture.id ? picture : { id: ++pictures, pixels: 
 /**
  * Make a class and its element.
  *
- * `shown` gives the picture in hand, `changed` is called after each change, `remember` before a removal,
- * `say` tells the reader what happened, and `remove` removes the class itself.
+ * `shown` gives the picture in hand, `changed` is called after each change, `renamed` after another name,
+ * `remember` before a removal, `say` tells the reader what happened, and `remove` removes the class itself.
  */
-export function makeClass(name, own, { shown, changed, say, remember, remove }) {
+export function makeClass(name, own, { shown, changed, renamed, say, remember, remove }) {
   const entry = { name, pictures: own.map(numbered), refresh };
   const input = make("input", {
     type: "text",
@@ -24,7 +25,8 @@ export function makeClass(name, own, { shown, changed, say, remember, remove }) 
     "aria-label": "Name of the class",
     oninput: () => {
       entry.name = input.value.trim() || name;
-      label();
+      refresh();
+      renamed();
     },
   });
   const add = make(
@@ -61,7 +63,8 @@ export function makeClass(name, own, { shown, changed, say, remember, remove }) 
   entry.element.addEventListener("drop", (event) => {
     event.preventDefault();
     event.stopPropagation(); // elsewhere on the page, a picture is only shown
-    addFiles([...event.dataTransfer.files]);
+    if (event.dataTransfer.files.length === 0) say(NO_FILE);
+    else addFiles([...event.dataTransfer.files]);
   });
 
   async function addFiles(chosen) {

@@ -2,6 +2,7 @@
 // layers.
 
 import { drawAnswers, drawFormula } from "./answers.js";
+import { onPicture } from "./arrive.js";
 import { gallery, testImages } from "./gallery.js";
 import { listMaps, redrawMaps } from "./maps.js";
 import { forward, load, loadWeights } from "./network.js";
@@ -163,12 +164,7 @@ async function start(place) {
     way,
   );
   place.classList.add("touch");
-  addEventListener("paste", (event) => takeFile(event.clipboardData?.files[0]));
-  addEventListener("dragover", (event) => event.preventDefault());
-  addEventListener("drop", (event) => {
-    event.preventDefault();
-    takeFile(event.dataTransfer.files[0]);
-  });
+  onPicture(takeFile, say);
   try {
     state.network = await load(FOLDER);
   } catch (error) {

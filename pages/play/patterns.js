@@ -2,19 +2,20 @@
 // classes.
 
 const RGB = { blue: [40, 90, 230], green: [40, 190, 70] };
-// A pattern, at a frequency. Each comes in both colours, so colour alone cannot tell the classes apart.
+// A name, a pattern, and its frequency. Each comes in both colours, so colour alone cannot tell the classes
+// apart.
 const PATTERNS = [
-  ["checks", 2],
-  ["rays", 2],
-  ["rings", 1],
-  ["stripes", 1],
-  ["stripes", 2],
+  ["checks", "checks", 2],
+  ["rays", "rays", 2],
+  ["rings", "rings", 1],
+  ["wide stripes", "stripes", 1],
+  ["narrow stripes", "stripes", 2],
 ];
 
 export const SIDE = 16; // pixels
-export const CLASSES = PATTERNS.flatMap(([pattern, frequency]) =>
+export const CLASSES = PATTERNS.flatMap(([name, pattern, frequency]) =>
   Object.keys(RGB).map((colour) => ({
-    name: `${colour} ${pattern} ${frequency}`,
+    name: `${colour} ${name}`,
     pattern,
     frequency,
     colour,

@@ -24,8 +24,10 @@ export async function readFile(file) {
         ` choose a picture of at least ${SIZE / 2} × ${SIZE / 2}.`,
     );
   }
+  const pixels = shrink(bitmap, width, height);
+  bitmap.close(); // a photograph takes 50 MB or more once it is unpacked
   return {
-    pixels: shrink(bitmap, width, height),
+    pixels,
     sentence: `${name}, ${width} × ${height} pixels: its central square, shrunk to ${SIZE} × ${SIZE}.`,
   };
 }

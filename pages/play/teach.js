@@ -2,6 +2,7 @@
 // predict.
 
 import { advise } from "./advice.js";
+import { onPicture } from "./arrive.js";
 import { startCamera } from "./camera.js";
 import { drawChart, makeChart } from "./chart.js";
 import { makeClass } from "./classes.js";
@@ -29,6 +30,7 @@ const state = {
   worker: null,
   camera: null,
   drawing: null,
+  found: {},
   job: 0,
   pad: null,
 };
@@ -51,10 +53,11 @@ const pad = makePad({
 });
 state.pad = pad;
 const camera = button("Use the camera", () => (state.camera ? stopCamera() : useCamera()));
-const another = button("A new drawing", showDrawing);
+const another = button("A new drawing", () => showDrawing());
 const addClass = button("Add a class", () => {
+  if (state.classes.length >= MOST) return say(`The page teaches at most ${MOST} classes: remove one first.`);
   add(`class ${state.classes.length + 1}`);
-  changed();
+  return changed();
 });
 const undo = button("Undo", () => restore(state.before));
 
@@ -67,6 +70,7 @@ function add(name, pictures = []) {
   const entry = makeClass(name, pictures, {
     shown: () => pad.pixels.slice(),
     changed,
+    renamed,
     say,
     remember,
     remove: () => {
@@ -96,12 +100,20 @@ function restore(classes) {
   changed();
 }
 
+/** After a class got another name, show it wherever the old one stands. */
+function renamed() {
+  advice.textContent = advise(state.classes);
+  drawAnswers(state.found);
+}
+
 let waiting;
 /** Show the classes as they are, and begin to teach them. */
 function changed() {
-  list.replaceChildren(...state.classes.map((entry) => entry.element));
+  const elements = state.classes.map((entry) => entry.element);
+  // An element that is put in its place again would lose the keyboard's focus, so only what changed is moved.
+  Array.from(list.children).forEach((old) => elements.includes(old) || old.remove());
+  elements.forEach((element) => list.contains(element) || list.append(element));
   state.classes.forEach((entry) => entry.refresh());
-  addClass.disabled = state.classes.length >= MOST;
   undo.disabled = !state.before;
   advice.textContent = advise(state.classes);
   clearTimeout(waiting);
@@ -164,9 +176,11 @@ const received = {
     result.textContent +=
       ` Of ${count} new drawings${where}, the lecture's network gets ${transfer} right,` +
       ` and the network from scratch ${scratch}.`;
+    if (said.textContent.startsWith("Taught")) say(`Taught. ${result.textContent}`);
   },
   prediction(found) {
     asked = false;
+    state.found = found;
     drawAnswers(found);
     if (askAgain) predict();
   },
@@ -248,8 +262,10 @@ function stopCamera(sentence = "The camera is off.") {
   say(sentence);
 }
 
+let asking = false; // for the reader's permission
 async function useCamera() {
-  camera.disabled = true;
+  if (asking) return;
+  asking = true;
   try {
     state.camera = await startCamera((pixels) => {
       pad.show(pixels);
@@ -257,11 +273,19 @@ async function useCamera() {
     }, stopCamera);
     camera.textContent = "Stop the camera";
     say("The camera is on: point it at something, then add the picture to a class.");
+    rest();
   } catch (error) {
     say(error.message);
   }
-  camera.disabled = false;
+  asking = false;
 }
+
+/** Turn the camera off while nobody sees the page. */
+function rest() {
+  if (document.hidden)
+    stopCamera("The camera was turned off because the tab was hidden: you can turn it on again.");
+}
+document.addEventListener("visibilitychange", rest);
 
 let latest = 0;
 /** Show a picture from a file; whatever loads slower than a later one is passed over. */
@@ -279,20 +303,21 @@ async function showFile(file) {
 }
 
 /** Show a new drawing; with the flawed examples, on the background of the other class. */
-function showDrawing() {
+function showDrawing(hint = "") {
   stopCamera();
   const drawn = newExamples(state.drawing, 1, random);
   const i = Math.floor(random() * drawn.length);
   const other = drawn[(i + 1) % drawn.length].name;
   const where = state.drawing === "flawed" ? `, on the background of the class "${other}"` : "";
-  show(drawn[i].pictures[0], `A new drawing: ${drawn[i].name}${where}.`);
+  show(drawn[i].pictures[0], `A new drawing: ${drawn[i].name}${where}.${hint}`);
 }
 
 function useExamples(kind) {
+  const had = state.classes.some(({ pictures }) => pictures.length > 0);
   restore(kind === "flawed" ? flawedExamples() : goodExamples());
   state.drawing = kind;
   another.hidden = false;
-  showDrawing();
+  showDrawing(had ? " Undo brings back the pictures that were here." : "");
 }
 
 // Files of a whole set.
@@ -383,12 +408,7 @@ function attach(place) {
     ),
   );
   place.classList.add("touch", "teach");
-  addEventListener("paste", (event) => showFile(event.clipboardData?.files[0]));
-  addEventListener("dragover", (event) => event.preventDefault());
-  addEventListener("drop", (event) => {
-    event.preventDefault();
-    showFile(event.dataTransfer.files[0]);
-  });
+  onPicture(showFile, say);
   pad.show(blank());
   ["class 1", "class 2"].forEach((name) => add(name));
   changed();

@@ -72,6 +72,7 @@ function report(ended = false) {
     step: run.step,
     end,
     ended,
+    running,
     diverged: Number.isNaN(run.loss),
     points,
     perSecond: running && seconds > 0.3 ? spent.steps / seconds : null,

@@ -10,13 +10,14 @@ const validation = validationPictures();
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const loss = (value) => value.toFixed(2);
 
-// What there is: the runs, the last of them being trained, and the last report of the worker.
+// What there is: the runs, the last of them being trained, the last report of the worker, and what the next
+// one is to be called.
 const state = {
   runs: [],
   report: null,
   running: false,
   slept: false,
-  single: false,
+  awaited: null,
   picture: 0,
   drawn: 0,
   worker: null,
@@ -53,15 +54,23 @@ function restart() {
   state.runs.push({ number: (current()?.number ?? 0) + 1, settings: Object.fromEntries(chosen), points: [] });
   const goesOn = state.running;
   startWorker();
+  progress.textContent = `Step 0 of ${STEPS}`;
   send("begin", { settings: current().settings });
   said.textContent = `Run ${current().number}: ${describe(current().settings)}.`;
   if (goesOn) send("go");
+}
+
+/** Choose the settings that the page opened with, and begin a run with them. */
+function reset() {
+  Object.entries(choices).forEach(([name, select]) => (select.value = SETTINGS[name].first));
+  restart();
 }
 
 /** Start a worker anew: a run that is still on its way ends with the old one. */
 function startWorker() {
   state.worker?.terminate();
   state.drawn = 0;
+  state.awaited = null;
   state.worker = new Worker(new URL("watch-worker.js", import.meta.url), { type: "module" });
   state.worker.onmessage = ({ data }) => receive(data);
   state.worker.onerror = (event) => {
@@ -81,6 +90,7 @@ function setRunning(running) {
 
 function go() {
   setRunning(true);
+  state.awaited = null;
   said.textContent = `Run ${current().number} is training.`;
   if (!state.worker) restart();
   else send("go");
@@ -88,20 +98,20 @@ function go() {
 
 function pause() {
   setRunning(false);
+  state.awaited = "Paused";
   send("pause");
-  summarise("Paused");
 }
 
 function receive(report) {
   state.report = report;
   current().points.push(...report.points);
   current().step = report.step;
-  if (report.ended) {
-    setRunning(false);
-    summarise("Done");
-  } else if (state.single && report.step > 0) {
-    state.single = false;
-    summarise("Stopped");
+  current().speed = report.perSecond ?? current().speed;
+  current().allRight ??= report.points.find(({ training }) => training[1] === 1)?.step;
+  if (report.ended) setRunning(false);
+  if (report.ended || (state.awaited && !report.running)) {
+    summarise(report.ended ? "Done" : state.awaited);
+    state.awaited = null;
   }
   // Whoever prefers little motion sees a new state once in a second, and when training rests.
   const now = performance.now();
@@ -111,8 +121,10 @@ function receive(report) {
 }
 
 function oneStep() {
-  state.single = true;
-  send("step");
+  if (state.running) return pause();
+  if (!state.worker) restart();
+  state.awaited = "Stopped";
+  return send("step");
 }
 
 function summarise(what) {
@@ -128,7 +140,8 @@ function summarise(what) {
 }
 
 function draw() {
-  const { step, end, perSecond, filters: weights, probabilities, predicted } = state.report;
+  const { step, end, filters: weights, probabilities, predicted } = state.report;
+  const { speed: perSecond } = current();
   const speed = perSecond ? `, ${Math.round(perSecond)} steps per second on this machine` : "";
   progress.textContent = `Step ${step} of ${end}${speed}`;
   drawCurves(end);
@@ -223,7 +236,7 @@ function drawRuns() {
   runs.replaceChildren(
     ...seen
       .reverse()
-      .map(({ number, settings, points, step }) =>
+      .map(({ number, settings, points, step, allRight, speed }) =>
         make(
           "tr",
           {},
@@ -231,6 +244,8 @@ function drawRuns() {
           make("td", {}, String(step)),
           cell(points.at(-1).training),
           cell(points.at(-1).validation),
+          make("td", {}, allRight === undefined ? "–" : `step ${allRight}`),
+          make("td", {}, speed ? String(Math.round(speed)) : "–"),
         ),
       ),
   );
@@ -255,7 +270,8 @@ document.addEventListener("visibilitychange", () => {
 
 async function attach(place) {
   style();
-  const heads = ["Run", "Steps", "Training", "Validation"].map((head) => make("th", { scope: "col" }, head));
+  const names = ["Run", "Steps", "Training", "Validation", "Training at 100%", "Steps per second"];
+  const heads = names.map((head) => make("th", { scope: "col" }, head));
   const figure = (caption, ...content) => make("figure", {}, make("figcaption", {}, caption), ...content);
   place.replaceChildren(
     make(
@@ -263,7 +279,7 @@ async function attach(place) {
       { class: "choices settings" },
       ...Object.entries(SETTINGS).map(([name, { label }]) => make("label", {}, label, choices[name])),
     ),
-    row(start, button("One step", oneStep), button("Start again", restart), progress),
+    row(start, button("One step", oneStep), button("Start again", restart), button("First settings", reset), progress),
     said,
     make("div", { class: "pair" }, figure("Loss", charts.loss), figure("Accuracy", charts.accuracy)),
     figure("The filters of the first convolution, 3 × 3 pixels in colour: grey is a weight of 0", filters),
