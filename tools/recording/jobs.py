@@ -63,7 +63,8 @@ class Group:
     `epochs` is None where the function or its recipe has them. `tested` says when the
     test images are used: "never", at the "end", or after "each" epoch. A timed group
     runs alone, job after job, and its rows take `turns`. `weights` are kept where some
-    page loads them; `calibrated` adds the temperature of part 4.
+    page loads them; `calibrated` adds the temperature of part 4. A `planned` one waits
+    for its first recording, and its page says so.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Group:
     timed: bool = False
     turns: int = 0
     calibrated: bool = False
+    planned: bool = False
 
 
 def seeds(n, first=FIRST_SEED):
@@ -210,6 +212,7 @@ TABLE = (
         epochs=30,
         tested="end",
         timed=True,
+        planned=True,
     ),
     # Part 5: tries of the learning rate with a seed of their own, then the comparison.
     Group(
