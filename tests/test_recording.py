@@ -61,7 +61,7 @@ import threading
 import time
 
 from helpers.runs import RUNS
-from tools.recording.jobs import TABLE, Job
+from tools.recording.jobs import Job
 
 job = Job(**json.loads(sys.stdin.readline()))
 threading.Thread(target=lambda: os._exit(sys.stdin.read() or 1), daemon=True).start()
