@@ -213,7 +213,9 @@ class Monitor(keras.callbacks.Callback):
 
             accuracy = accuracy_of(self.model, self.x_test, self.y_test)
             return {"loss": None, "accuracy": accuracy}
-        y = keras.utils.to_categorical(self.y_test, self.model.output_shape[-1])
+        y = self.y_test
+        if self.model.loss != "sparse_categorical_crossentropy":
+            y = keras.utils.to_categorical(y, self.model.output_shape[-1])
         loss, accuracy = self.model.evaluate(self.x_test, y, verbose=0)
         return {"loss": round(loss, 4), "accuracy": round(accuracy, 4)}
 
