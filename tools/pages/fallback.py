@@ -27,6 +27,7 @@ FOR_QUARTO_ALONE = (
     "format.html.html-math-method is ignored",  # smalldocs writes MathML anyway
     "format.html.filters is ignored",  # pages/code.lua: commands get a ground
     "filters is not read by smalldocs",  # slides/embed.lua: it tidies Quarto's embeds
+    "aliases is not read by smalldocs",  # an old address that leads to its new page
     "format revealjs is not built: smalldocs makes only html",
     "smalldocs compiles no Sass; use css: and the --bs-* variables",  # pages/fonts.scss
     "unknown key website.open-graph.image",  # it reads website.image
