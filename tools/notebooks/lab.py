@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from jupyterlab.commands import get_user_settings_dir
 
-from tools.common.environment import isolated, own_folder
+from tools.common.environment import isolated, list_fonts, own_folder
 from tools.common.paths import ROOT
 
 IDLE = 1800  # seconds after which the kernel of a notebook that was closed is stopped
@@ -61,6 +61,7 @@ def main(added):
     folder = own_folder() or Path(tempfile.mkdtemp(prefix="cifar100-lecture-"))
     command = [sys.executable, "-m", "jupyterlab", *options(folder), *added]
     environment = isolated(folder)
+    list_fonts(environment)  # or the first cell waits for it, and says so
     os.chdir(ROOT)
     if os.name == "nt":
         raise SystemExit(subprocess.call(command, env=environment))
