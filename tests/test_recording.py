@@ -153,7 +153,7 @@ def test_part_5_opens_the_test_images_for_its_choice_alone_and_with_other_seeds(
     assert len(of["chosen"]) == 5 and of["chosen"]["test.accuracy"].notna().all()
     assert not {*of["rates"]["seed"]} & {*of["improving"]["seed"]}
     seeds_of_step = of["improving"].groupby("step")["seed"].agg(tuple)
-    assert len({*seeds_of_step}) == 1, "the same seeds for all"
+    assert {*seeds_of_step} == {tuple(range(425, 430)), tuple(range(425, 435))}
 
 
 @pytest.mark.parametrize(

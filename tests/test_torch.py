@@ -59,7 +59,7 @@ def test_recorded_are_the_cells_with_the_loop_and_nothing_that_runs_it():
     for line in ("optimizer.zero_grad()", "loss.backward()", "optimizer.step()"):
         assert code.count(line) == 1, line
     assert not re.search(r"^train\(", code, re.M)
-    [job] = [job for job in jobs() if job.run == "torch"]
+    [job] = [job for job in jobs() if job.group == "torch"]
     assert (job.function, job.epochs, job.tested) == ("PyTorch", 30, "end")
 
 
