@@ -193,6 +193,13 @@ def test_hints_and_solutions_open_by_keyboard(open_page):
         assert solved.count() == folded.count(), "code and output are folded, too"
 
 
+# A page may scroll smoothly to where the focus is: wait until it stands still.
+SCROLLED = """async () => {
+    const top = () => document.activeElement.getBoundingClientRect().top;
+    const next = () => new Promise(then => setTimeout(then, 60));
+    for (let before = NaN; before !== top(); await next()) before = top();
+}"""
+
 # Where the focus is, what a reader sees of it, and whether it has come around.
 FOCUSED = """() => {
     const e = document.activeElement;
@@ -222,6 +229,7 @@ def test_tab_goes_through_a_part_and_out_again(open_page):
     stops = []
     for _ in range(400):
         page.keyboard.press("Tab")
+        page.evaluate(SCROLLED)
         stop = page.evaluate(FOCUSED)
         if stop is None or stop["been"]:
             break
