@@ -142,7 +142,7 @@ def test_digits_take_the_place_of_cifar_100(clone, tool):
         text = path.read_text(encoding="utf-8")
         asked = set(re.findall(r'check\((?:answer_\d+|\w+), \\"', text))
         assert text.count('"answer": ') >= len(asked) > 0, "each has its own answer"
-        assert text.count('"image/png"') > 3
+        assert text.count('"image/png"') >= 2, "part 3 has two figures, others more"
     assert "digits" in notebooks[0].read_text(encoding="utf-8")
     config = yaml.safe_load((clone / "_quarto.yml").read_text(encoding="utf-8"))
     assert config["website"]["title"] == "CNN on the digits data"
