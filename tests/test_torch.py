@@ -94,8 +94,18 @@ def test_weights_that_are_not_turned_are_noticed(cells, keras_network):
     assert (before - after).abs().max() > 1e-3
 
 
+@pytest.fixture
+def double_precision():
+    """Rounding is not what is compared: each step of float32 makes it larger."""
+    import keras
+
+    keras.config.set_dtype_policy("float64")
+    yield
+    keras.config.set_dtype_policy("float32")
+
+
 @needs_torch
-def test_ten_steps_without_dropout_have_the_losses_of_keras(cells):
+def test_ten_steps_without_dropout_have_the_losses_of_keras(cells, double_precision):
     import keras
 
     from helpers.recipes import without_dropout
@@ -105,17 +115,16 @@ def test_ten_steps_without_dropout_have_the_losses_of_keras(cells):
     keras.utils.set_random_seed(425)
     start = without_dropout(data)
     start.compile(loss="sparse_categorical_crossentropy", optimizer="rmsprop")
-    model = cells["Network"](data.num_classes)
+    model = cells["Network"](data.num_classes).double().eval()
     cells["copy_weights"](start, model)
-    model.eval()
     optimizer = cells["KerasRMSprop"](model.parameters())
     for n in range(10):
         batch = slice(128 * n, 128 * (n + 1))
         part = cells["CIFAR100"](x_train[batch], y_train[batch])
-        images, labels = next(iter(cells["DataLoader"](part, batch_size=128)))
-        loss = torch.nn.functional.cross_entropy(model(images), labels)
+        scores = model(part.images.double() / 255)
+        loss = torch.nn.functional.cross_entropy(scores, part.labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         theirs = start.train_on_batch(x_train[batch], y_train[batch])
-        assert abs(loss.item() - float(theirs)) < 1e-4, n + 1
+        assert abs(loss.item() - float(theirs)) < 1e-6, n + 1
