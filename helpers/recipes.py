@@ -130,7 +130,7 @@ def train_on_few_images(
     seed,
     network,
     learning_rate,
-    epochs=10,
+    epochs=15,
     callbacks=(),
     verbose=0,
 ):
@@ -152,7 +152,7 @@ def train_on_few_images(
         batch_size=32,
         epochs=epochs,
         validation_data=(x_new, y_new),
-        callbacks=[Inference(x[:1000], y[:1000]), *callbacks],
+        callbacks=[Inference(x, y), *callbacks],
         verbose=verbose,
     )
     return model, history
