@@ -139,6 +139,14 @@ def test_what_was_set_aside_comes_back_after_a_kill(lecture):
     assert files(lecture / "_site") == {"my notes.txt", "pages/it's ü.pdf"}
 
 
+def test_a_name_that_the_code_page_lacks_is_told_all_the_same(lecture):
+    shutil.rmtree(lecture / "_site")
+    make(lecture, ["_site/ćwiczenia.txt"])
+    coded = os.environ | {"PYTHONIOENCODING": "cp1252"}
+    status, said = run(lecture / "tools" / "clean.py", env=coded)
+    assert status == 0 and r"_site has \u0107wiczenia.txt, not known" in said
+
+
 def test_without_its_list_nothing_is_removed(lecture):
     shutil.rmtree(lecture / clean.LISTS)
     before = files(lecture / "_site")

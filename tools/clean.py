@@ -297,4 +297,6 @@ def main():
 
 
 if __name__ == "__main__":
+    if hasattr(sys.stdout, "reconfigure"):  # a code page may lack a name's letters
+        sys.stdout.reconfigure(errors="backslashreplace")
     main()
