@@ -47,6 +47,7 @@ BELONGS = {
         ".github/workflows/r.yml",
     ],
     "notebooks/04-testing.ipynb": ["slides/index.qmd"],  # which draw its results
+    "pages/program.qmd": ["lecture.py", "tests/test_program.py"],
     "pages/yours.qmd": ["tests/test_yours.py"],
     "slides/index.qmd": ["tests/test_slides.py"],
 }
@@ -124,11 +125,13 @@ def without_entries(text, names):
 
 
 def without_rows(text, names):
-    """Return a README without the rows of its table that are about these files."""
+    """Return a README without the rows of its tables that are about these files."""
     kept = []
     for line in text.splitlines(keepends=True):
         first = line.split("|")[1] if line.startswith("| [") else ""
         links = re.findall(r"\]\(([^)]+)\)", first)
+        if line.startswith("    "):  # of the list of files
+            links = line.split()[:1]
         if not links or not {*links} <= {*names}:
             kept.append(line)
     return "".join(kept)
@@ -294,7 +297,7 @@ def follow_data():
     """Let titles and cells follow the data that `load_data` gives."""
     try:
         data = load_data(download=False)
-    except DataError as error:
+    except (DataError, OSError) as error:
         raise SystemExit(f"Nothing was changed: {error}") from None
     name = data.stands_for or data.name
     for file in TITLED.split():
