@@ -14,6 +14,7 @@ import yaml
 from conftest import NOTEBOOKS, ROOT, git_environment, run
 
 from helpers import DataError, Dataset, load_cifar100, load_data
+from tools.editions import adapt
 from tools.editions.adapt import TAG, TITLED, pages, titled
 
 PAGE = (ROOT / "pages/adapt.qmd").read_text(encoding="utf-8")
@@ -90,6 +91,13 @@ def check_nothing_leads_to_what_was_left_out(clone, said):
             file = re.escape(name.removeprefix("notebooks/").removeprefix("pages/"))
             assert not re.search(rf"\]\([^)\s]*\b{file}|embed \S*{file}", text), path
     config = yaml.safe_load((clone / "_quarto.yml").read_text(encoding="utf-8"))
+    for workflow in clone.glob(".github/workflows/*.yml"):
+        text = workflow.read_text(encoding="utf-8")
+        jobs = yaml.safe_load(text)["jobs"]
+        for job in jobs.values():
+            assert {*job.get("needs", [])} <= {*jobs}, workflow.name
+        for name in re.findall(r"\b(?:tests|notebooks)/\w\S*\.\w+", text):
+            assert (clone / name).exists(), f"{workflow.name} runs {name}"
     entries = [*config["website"]["sidebar"]["contents"]]
     for entry in entries:  # which grows meanwhile
         assert "contents" not in entry or entry["contents"], entry
@@ -232,6 +240,15 @@ def test_data_of_another_form_is_one_sentence():
     for pair in (images[..., 0], labels), (images / 255, labels), (images, labels[0]):
         with pytest.raises(DataError, match="use astype and reshape"):
             Dataset((images, labels), pair, ["one"], "some")
+
+
+def test_a_package_that_the_data_needs_is_one_sentence(monkeypatch):
+    def load(download):
+        raise ModuleNotFoundError("No module named 'sklearn'", name="sklearn")
+
+    monkeypatch.setattr(adapt, "load_data", load)
+    with pytest.raises(SystemExit, match="load_data needs sklearn, which is not in"):
+        adapt.follow_data()
 
 
 def test_labels_without_a_name_are_one_sentence():

@@ -171,6 +171,18 @@ def without_boxes(text, names):
     return without_divs_that(text, about.search) if gone else text
 
 
+def without_tests(text, names):
+    """Return a workflow without the tests and the job of what is gone."""
+    for name in names:
+        if name.startswith("tests/"):  # but for a line that is about nothing else
+            test = re.escape(name)
+            text = re.sub(rf" {test}(?= tests/)|(?<=\.py) {test}", "", text)
+    if "notebooks/lecture-in-pytorch.ipynb" in names:
+        job = r"^  pytorch:\n(?:(?: {4}.*)?\n)+(?=  \w)"
+        text = re.sub(job, "", text, flags=re.M).replace(" pytorch,", "")
+    return text
+
+
 def rewrite(path, change):
     """Change a text file, if there is anything to change."""
     old = path.read_text(encoding="utf-8")
@@ -255,6 +267,8 @@ def forget_links(names):
     for path in pages():
         rewrite(path, lambda text: without_embeds(text, names))
         rewrite(path, lambda text: without_boxes(text, names))
+    for path in [*ROOT.glob(".github/workflows/*.yml"), ROOT / "CONTRIBUTING.md"]:
+        rewrite(path, lambda text: without_tests(text, names))
     for path in [*pages(), *ROOT.glob("*.md")]:
         rewrite(path, lambda text: without_links(text, names))
     for path in NOTEBOOKS.glob("*.ipynb"):
@@ -299,6 +313,11 @@ def follow_data():
         data = load_data(download=False)
     except (DataError, OSError) as error:
         raise SystemExit(f"Nothing was changed: {error}") from None
+    except ImportError as error:
+        raise SystemExit(
+            f"Nothing was changed: load_data needs {error.name}, which is not in .venv:"
+            " install it with .venv/bin/pip, and name it in pyproject.toml."
+        ) from None
     name = data.stands_for or data.name
     for file in TITLED.split():
         rewrite(ROOT / file, lambda text: titled(text, name, data.num_classes))
