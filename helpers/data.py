@@ -83,6 +83,12 @@ class Dataset:
                     f" {labels.dtype} labels {labels.shape}, expected uint8"
                     " (n, height, width, channels) and (n, 1): use astype and reshape."
                 )
+            if labels.max(initial=0) >= len(self.class_names):
+                raise DataError(
+                    f"{self.name}: labels up to {labels.max()} and"
+                    f" {len(self.class_names)} names of classes, expected labels from 0"
+                    f" to {len(self.class_names) - 1}: count from 0, or name them all."
+                )
         self.image_shape = self.train[0].shape[1:]
         self.num_classes = len(self.class_names)
         if self.superclass_names is None:

@@ -1,5 +1,6 @@
 """The page on another data set, followed word by word with the digits."""
 
+import ast
 import importlib.util
 import json
 import os
@@ -13,9 +14,11 @@ import yaml
 from conftest import NOTEBOOKS, ROOT, git_environment, run
 
 from helpers import DataError, Dataset, load_cifar100, load_data
+from tools.editions import adapt
 from tools.editions.adapt import TAG, TITLED, pages, titled
 
 PAGE = (ROOT / "pages/adapt.qmd").read_text(encoding="utf-8")
+COUNTING = ("np.log", "range", "np.eye", "layers.Dense", "keras.utils.to_categorical")
 LEFT_OUT = re.search(r"tools\.editions\.adapt without (notebooks/05.*)", PAGE)[
     1
 ].split()
@@ -88,6 +91,13 @@ def check_nothing_leads_to_what_was_left_out(clone, said):
             file = re.escape(name.removeprefix("notebooks/").removeprefix("pages/"))
             assert not re.search(rf"\]\([^)\s]*\b{file}|embed \S*{file}", text), path
     config = yaml.safe_load((clone / "_quarto.yml").read_text(encoding="utf-8"))
+    for workflow in clone.glob(".github/workflows/*.yml"):
+        text = workflow.read_text(encoding="utf-8")
+        jobs = yaml.safe_load(text)["jobs"]
+        for job in jobs.values():
+            assert {*job.get("needs", [])} <= {*jobs}, workflow.name
+        for name in re.findall(r"\b(?:tests|notebooks)/\w\S*\.\w+", text):
+            assert (clone / name).exists(), f"{workflow.name} runs {name}"
     entries = [*config["website"]["sidebar"]["contents"]]
     for entry in entries:  # which grows meanwhile
         assert "contents" not in entry or entry["contents"], entry
@@ -145,6 +155,8 @@ def test_digits_take_the_place_of_cifar_100(clone, tool):
         asked = set(re.findall(r'check\((?:answer_\d+|\w+), \\"', text))
         assert text.count('"answer": ') >= len(asked) > 0, "each has its own answer"
         assert text.count('"image/png"') == drawn > 0, "as many as of CIFAR-100"
+    assert "ln 10: " in notebooks[1].read_text(encoding="utf-8")
+    assert "lecture.py" not in (clone / "README.md").read_text(encoding="utf-8")
     assert "digits" in notebooks[0].read_text(encoding="utf-8")
     config = yaml.safe_load((clone / "_quarto.yml").read_text(encoding="utf-8"))
     assert config["website"]["title"] == "CNN on the digits data"
@@ -228,3 +240,49 @@ def test_data_of_another_form_is_one_sentence():
     for pair in (images[..., 0], labels), (images / 255, labels), (images, labels[0]):
         with pytest.raises(DataError, match="use astype and reshape"):
             Dataset((images, labels), pair, ["one"], "some")
+
+
+def test_a_package_that_the_data_needs_is_one_sentence(monkeypatch):
+    def load(download):
+        raise ModuleNotFoundError("No module named 'sklearn'", name="sklearn")
+
+    monkeypatch.setattr(adapt, "load_data", load)
+    with pytest.raises(SystemExit, match="load_data needs sklearn, which is not in"):
+        adapt.follow_data()
+
+
+def test_labels_without_a_name_are_one_sentence():
+    """As of data whose labels count from 1."""
+    images, labels = np.zeros((2, 8, 8, 1), np.uint8), np.array([[1], [2]], np.uint8)
+    with pytest.raises(DataError, match=r"labels up to 2 and 2 names .* from 0 to 1"):
+        Dataset((images, labels), (images, labels), ["one", "two"], "some")
+
+
+def test_arrays_in_a_file_are_read_as_the_page_says(tmp_path):
+    [block] = re.findall(r"(?s)```python\n([^`]*np\.load[^`]*)\n```", PAGE)
+    images, labels = np.zeros((2, 8, 8, 3), np.uint8), np.array([0, 1], np.uint8)
+    parts = {"x_train": images, "y_train": labels, "x_test": images, "y_test": labels}
+    np.savez(tmp_path / "shapes.npz", **parts, names=np.array(["circle", "square"]))
+    names = {"np": np, "Dataset": Dataset}
+    exec(block.replace("/data/shapes", tmp_path.as_posix()), names)
+    data = names["load_data"]()
+    assert data.class_names == ["circle", "square"] and data.test[1].tolist() == [
+        [0],
+        [1],
+    ]
+
+
+def test_nothing_of_parts_1_to_4_counts_on_100_classes():
+    """But for the cells that are about CIFAR-100 and the count by hand."""
+    for path in ROOT.glob("notebooks/0[1-4]*.ipynb"):
+        for cell in nbformat.read(path, as_version=4).cells:
+            if cell.cell_type == "code" and TAG not in cell.metadata.get("tags", []):
+                code = ast.parse(re.sub(r"(?m)^[%!].*", "", cell.source))
+                for call in ast.walk(code):
+                    if (
+                        isinstance(call, ast.Call)
+                        and ast.unparse(call.func) in COUNTING
+                    ):
+                        given = [*call.args, *(word.value for word in call.keywords)]
+                        said = ast.unparse(call)
+                        assert "100" not in map(ast.unparse, given), said

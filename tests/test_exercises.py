@@ -3,6 +3,8 @@
 import ast
 import builtins
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 
 import nbformat
@@ -16,6 +18,7 @@ from small_lecture import NAME, tool, value
 from helpers import check, check_between, exercises
 from tools.common.exercises import agrees, read_exercises, stored, tags
 from tools.common.files import write_together
+from tools.notebooks import execute
 
 # A right answer, its tolerance, what a reader gives, and what is said of it.
 SAID = [
@@ -330,6 +333,31 @@ def test_answers_are_stored_with_their_notebook(tmp_path):
     status, said = tool(tmp_path, "notebooks.execute", f"notebooks/{NAME}.ipynb")
     assert status == 1 and "answer_2 cannot be an answer" in said, said
     assert (path.read_bytes(), answers.read_bytes()) == (broken, before[1])
+
+
+def test_notebooks_that_end_at_once_keep_each_others_answers(tmp_path, monkeypatch):
+    """Each reads the file of all answers, and writes it with its own."""
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "helpers").mkdir()
+
+    def slowly(truth, *given, **options):
+        time.sleep(0.3)
+        return stored(truth, *given, **options)
+
+    monkeypatch.setattr(execute, "stored", slowly)
+    executions = []
+    for name in ("01-one", "02-two"):
+        made = small_lecture.notebook(value("1", "12"))
+        path = tmp_path / "notebooks" / f"{name}.ipynb"
+        nbformat.write(made, path)
+        path.write_text(path.read_text("utf-8").replace(NAME, name), encoding="utf-8")
+        executions.append(execute.Execution(path))
+        solved = executions[-1].exercises["1"].solved
+        executions[-1].answers[solved] = 12
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(execute.Execution.save, executions))
+    known = json.loads((tmp_path / "helpers" / "answers.json").read_text("utf-8"))
+    assert {*known} == {"01-one", "02-two"}
 
 
 def test_files_change_together_or_not_at_all(tmp_path, monkeypatch):

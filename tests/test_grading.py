@@ -128,6 +128,17 @@ def test_nothing_is_made_while_a_part_is_graded(part, monkeypatch):
     assert (part / "student").is_dir() and (part / "answers.json").exists()
 
 
+def test_what_was_put_beside_the_hand_out_is_not_removed(part, monkeypatch):
+    monkeypatch.setattr(make, "checked", lambda name: (nbformat.v4.new_notebook(), {}))
+    monkeypatch.setattr(make, "ROOT", part.parents[1])
+    handed_in = part / "student" / "handed in" / "ann's 1234567.ipynb"
+    handed_in.parent.mkdir()
+    handed_in.touch()
+    with pytest.raises(SystemExit, match=r"/ann's 1234567\.ipynb, which"):
+        make.make(NAME)
+    assert handed_in.exists()
+
+
 class Right:
     """A sandbox in which nothing is executed."""
 

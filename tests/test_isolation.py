@@ -321,6 +321,9 @@ def test_lab_opens_part_1_of_this_folder_without_news(lab):
     assert landed.endswith(f"/lab/tree/notebooks/{first}")
     settings = json.loads(re.search(r'id="jupyter-config-data"[^>]*>(.*?)<', page)[1])
     assert settings["news"] == {"disabled": True}
+    _, asked = lab("/lab/api/settings/@jupyterlab/apputils-extension:notification")
+    offered = json.loads(asked)["schema"]["properties"]
+    assert offered["fetchNews"]["default"] == "false", "or it asks at its first start"
     _, listed = lab("/api/contents?content=1")
     assert "README.md" in [each["name"] for each in json.loads(listed)["content"]]
     _, kernels = lab("/api/kernelspecs")

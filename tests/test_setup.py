@@ -224,7 +224,7 @@ def small(setup, monkeypatch, tmp_path):
 
 @pytest.mark.skipif(os.name != "posix", reason="the path of .venv's Python is another")
 def test_users_settings_of_pip_and_python_stay_out_of_set_up(
-    small, monkeypatch, tmp_path
+    small, monkeypatch, tmp_path, capsys
 ):
     """But where packages come from is the user's to say, here in a file."""
     setup, wheels = small
@@ -249,6 +249,8 @@ def test_users_settings_of_pip_and_python_stay_out_of_set_up(
     }.items():
         monkeypatch.setenv(name, str(value))
     setup.main()
+    steps = [line[:6] for line in capsys.readouterr().out.splitlines()[1:]]
+    assert steps == [f"{n} of 4" for n in range(1, 5)], "a line for each"
     assert (setup.VENV / "ready").exists()
     assert list(setup.VENV.glob("lib/python*/site-packages/needed.py"))
     assert not (tmp_path / "elsewhere").exists()

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from conftest import NOTEBOOKS, ROOT
 
+from tools import clean
 from tools.common.exercises import COLLAPSED, OPTIONAL
 from tools.editions import colab, student
 
@@ -144,6 +145,26 @@ def test_answer_that_is_older_than_its_solution_is_refused():
     last.source += "\nanswer_1 = 0"
     with pytest.raises(SystemExit, match="was changed since it ran: run make"):
         student.without_solutions(notebook, path.stem)
+
+
+def test_what_somebody_added_is_not_removed(monkeypatch, tmp_path):
+    """But what was made here goes, also where its source has gone since."""
+    monkeypatch.setattr(student, "ROOT", tmp_path)
+    monkeypatch.setattr(student, "STUDENT", tmp_path / "_student")
+    old, mine = "notebooks/old.ipynb", "notebooks/week 1: dates.md"
+    for name in (old, mine):
+        (tmp_path / "_student" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "_student" / name).touch()
+    clean.keep_list(tmp_path, "_student", [old])
+    with pytest.raises(SystemExit, match=f"has {mine}, which was not made here"):
+        student.refuse_to_remove()
+    if shutil.which("git"):
+        for command in (["init", "-q"], ["add", "."]):
+            git = ["git", *command]
+            subprocess.run(git, cwd=tmp_path / "_student", check=True)
+    else:
+        (tmp_path / "_student" / mine).unlink()
+    student.refuse_to_remove()
 
 
 def test_hashes_of_solutions_are_not_handed_out(edition):

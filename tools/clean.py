@@ -1,10 +1,13 @@
 """Remove what the other commands made, and nothing else.
 
 Names are listed one by one: what is not listed stays, whatever it looks like. Where a
-listed folder holds somebody's work by now (a repository, or grades), that stays, too,
-and is named. Like setup.py, this runs with whatever Python is there.
+folder may hold somebody's files besides, `making` keeps a list of those that a command
+made in it, and only these are removed. What stays is named. Like setup.py, this runs
+with whatever Python is there.
 """
 
+import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -12,15 +15,15 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# What the commands make anew at any time.
-MADE = (
-    "_site",
+# What commands make anew at any time, file by file: others may lie among them.
+MADE = ("_site", "pages/play/network", "slides/figures")
+LISTS = ".made"  # this folder has a list for each of them
+# What programs keep for themselves.
+CACHES = (
     ".quarto",
     ".pytest_cache",
     ".ruff_cache",
     "notebooks/.ruff_cache",
-    "pages/play/network",
-    "slides/figures",
     "cifar100_lecture.egg-info",
 )
 # Where Python keeps what it compiled of the code of the lecture.
@@ -28,7 +31,7 @@ CODE = ("helpers", "tools", "tests")
 # What `make homework` puts into the folder of a part; submissions may lie beside it.
 HOMEWORK = ("autograder.zip", "autograder", "master", "student", "answers.json", "lock")
 # What a rendered student edition has besides copies of the lecture's own files.
-RENDERED = {"_site", ".quarto", ".venv", "_variables.yml", ".ruff_cache"}
+RENDERED = {"_site", ".quarto", ".venv", "_variables.yml", ".ruff_cache", LISTS}
 HOOKS = ".venv/bin/git-nbdiffdriver diff"  # as CONTRIBUTING.md sets it
 STAYS = "{} {}: delete it yourself if it may go."
 
@@ -39,6 +42,111 @@ def remove(path):
         path.unlink()
     elif path.exists():
         shutil.rmtree(str(path))
+
+
+def list_of(root, name):
+    return root / LISTS / (name.replace("/", "-") + ".json")
+
+
+def listed(root, name):
+    """Return the paths in a folder, as texts, that a command has made there."""
+    try:
+        return set(json.loads(list_of(root, name).read_text(encoding="utf-8")))
+    except (OSError, ValueError):  # nothing was made here, or the list is damaged
+        return set()
+
+
+def keep_list(root, name, made):
+    list_of(root, name).parent.mkdir(exist_ok=True)
+    text = json.dumps(sorted(made), indent=0) + "\n"
+    list_of(root, name).write_text(text, encoding="utf-8")
+
+
+def files_in(folder):
+    """Return the files and links in a folder, by their paths in it.
+
+    The value tells whether a file was written meanwhile.
+    """
+    found = {}
+    if folder.is_symlink():
+        return found
+    for at, folders, names in os.walk(str(folder)):
+        links = [name for name in folders if os.path.islink(os.path.join(at, name))]
+        for name in names + links:
+            path = Path(at) / name
+            known = os.lstat(str(path))
+            key = path.relative_to(folder).as_posix()
+            found[key] = known.st_mtime_ns, known.st_size, known.st_ino
+    return found
+
+
+def remove_listed(root, name):
+    """Remove what a command has made in a folder; return what else is there."""
+    folder = root / name
+    made = listed(root, name)
+    there = files_in(folder)
+    for path in sorted(made.intersection(there), reverse=True):
+        (folder / path).unlink()
+        for parent in (folder / path).parents:
+            if parent == root or os.listdir(str(parent)):
+                break
+            parent.rmdir()
+    remove(list_of(root, name))
+    remove_if_empty(root / LISTS)
+    return sorted(set(there) - made)
+
+
+def put_back(kept, folder):
+    """Move what lies in one folder into another, where it has no file of that name."""
+    if not kept.is_dir():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in sorted(kept.iterdir()):
+        target = folder / path.name
+        if path.is_dir() and not path.is_symlink() and target.is_dir():
+            put_back(path, target)
+        elif not os.path.lexists(str(target)):
+            os.rename(str(path), str(target))
+    shutil.rmtree(str(kept), ignore_errors=True)
+
+
+@contextlib.contextmanager
+def making(name, root=ROOT, afresh=True):
+    """Keep a list of the files that are made in a folder within this context.
+
+    Parameters
+    ----------
+    name : str
+        The folder, as MADE has it.
+    root : pathlib.Path
+        The folder of the lecture.
+    afresh : bool
+        Whether what was made there before is removed first. What else is there is out
+        of reach meanwhile, because programs may empty the folder, and then put back.
+    """
+    folder = root / name
+    if folder.is_symlink():
+        raise OSError(
+            f"{folder} is a link, expected a folder or nothing: remove the link, and"
+            " copy the files to where it leads afterwards"
+        )
+    kept = list_of(root, name).with_suffix(".kept")
+    put_back(kept, folder)  # somebody was killed
+    made = set() if afresh else listed(root, name)
+    if afresh:
+        others = remove_listed(root, name)
+        kept.parent.mkdir(exist_ok=True)
+        if others:
+            os.rename(str(folder), str(kept))
+    folder.mkdir(parents=True, exist_ok=True)
+    before = files_in(folder)
+    try:
+        yield folder
+    finally:  # also what was made by half is ours
+        after = files_in(folder)
+        made |= {path for path in after if before.get(path) != after[path]}
+        put_back(kept, folder)
+        keep_list(root, name, made.intersection(after))
 
 
 def forget_hooks(root):
@@ -84,6 +192,21 @@ def remove_if_empty(folder):
         folder.rmdir()
 
 
+def clean_made(name, root):
+    """Remove what was made in a folder, and name what else is there."""
+    folder = root / name
+    if folder.is_symlink():
+        return STAYS.format(name, "is a link, which was not made here")
+    if (folder / ".git").exists():  # as where pages are published from a branch
+        return STAYS.format(name, "is a repository now")
+    others = remove_listed(root, name)
+    if others:
+        more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+        has = f"has {others[0]}{more}, not known to be made here"
+        return STAYS.format(name, has)
+    return remove_if_empty(folder)
+
+
 def clean_student(root):
     """Remove _student, unless it is a repository or somebody added something."""
     student = root / "_student"
@@ -91,9 +214,16 @@ def clean_student(root):
         return None
     if (student / ".git").exists():
         return STAYS.format("_student", "is a repository now")
-    for path in added(student, root, RENDERED):
+    for path in added_by_others("_student", root, RENDERED):
         return STAYS.format(f"_student has {path}, which", "is not ours")
+    remove(list_of(root, "_student"))
     return remove(student)
+
+
+def added_by_others(name, root, also):
+    """Return what is in a folder of copies, but was neither copied nor made there."""
+    made = listed(root, name)
+    return [p for p in added(root / name, root, also) if p.as_posix() not in made]
 
 
 def added(made, root, also):
@@ -116,16 +246,21 @@ def added(made, root, also):
     return found
 
 
+def handed_out(part):
+    """Return what the hand-out of a part has besides copies."""
+    return {"README.md", "requirements.txt", part + ".ipynb"}
+
+
 def clean_homework(part, root):
     """Remove what `make homework` has made of one part, unless it was graded."""
     if any(part.glob("grades*")):
         return STAYS.format(f"_homework/{part.name}", "holds grades")
     if not (part / "autograder.zip").exists() and not (part / "student").exists():
         return None
-    own = {"README.md", "requirements.txt", part.name + ".ipynb"}
-    for path in added(part / "student", root, own):
-        name = f"_homework/{part.name}/student has {path}, which"
-        return STAYS.format(name, "is not ours")
+    student = f"_homework/{part.name}/student"
+    for path in added_by_others(student, root, handed_out(part.name)):
+        return STAYS.format(f"{student} has {path}, which", "is not ours")
+    remove(list_of(root, student))
     for name in HOMEWORK:
         remove(part / name)
     remove_if_empty(part)
@@ -137,13 +272,9 @@ def clean_homework(part, root):
 def clean(root=ROOT):
     """Remove what was made; return a sentence for each thing that stays."""
     stays = [clean_venv(root)]
-    for name in MADE:
-        if (
-            root / name / ".git"
-        ).exists():  # as where pages are published from a branch
-            stays.append(STAYS.format(name, "is a repository now"))
-        else:
-            remove(root / name)
+    for name in CACHES:
+        remove(root / name)
+    stays += [clean_made(name, root) for name in MADE]
     for name in CODE:
         clean_compiled(root / name)
     stays.append(clean_student(root))
@@ -153,6 +284,7 @@ def clean(root=ROOT):
             if part.is_dir() and not part.is_symlink():
                 stays.append(clean_homework(part, root))
         remove_if_empty(homework)
+    remove_if_empty(root / LISTS)
     return [sentence for sentence in stays if sentence]
 
 
@@ -165,4 +297,6 @@ def main():
 
 
 if __name__ == "__main__":
+    if hasattr(sys.stdout, "reconfigure"):  # a code page may lack a name's letters
+        sys.stdout.reconfigure(errors="backslashreplace")
     main()

@@ -287,6 +287,17 @@ def remove_broken():
         )
 
 
+def step(number, what):
+    """Say what is done next, so that minutes pass with a word."""
+    print(f"{number} of 4: {what} ...", flush=True)
+
+
+def locked(locks):
+    """Return the names of the packages in lock files."""
+    texts = [(ROOT / lock).read_text(encoding="utf-8") for lock in locks]
+    return set(re.findall(r"^([\w.-]+)==", "\n".join(texts), re.M))
+
+
 def install(python, locks):
     """Install the locked packages and the lecture itself, or stop with the cause."""
     env = pip_environment(python)
@@ -294,9 +305,11 @@ def install(python, locks):
     progress = sys.stdout if sys.stdout.isatty() else None
     files = [part for lock in locks for part in ("-r", ROOT / lock)]
     wanted = ["--no-compile", "--require-hashes", *files]
+    step(2, f"{len(locked(locks))} packages, which takes longest")
     said = run(*pip, *wanted, env=env, stdout=progress)
     if said:
         explain_pip(said, python, env)
+    step(3, "the lecture itself")
     said = run(*pip, "--no-build-isolation", "-e", ROOT, env=env)
     if said:
         explain_pip(said, python, env)
@@ -319,11 +332,13 @@ def main(dev=False):
     VENV.mkdir(exist_ok=True)
     LOG.write_bytes(b"")
     if not made:
+        step(1, "an environment for Python")
         said = run(sys.executable, "-m", "venv", VENV)
         if said:
             explain(said)
         (VENV / "made-for").write_bytes(MADE_FOR)
     install(python, locks)
+    step(4, "a first start, which compiles what the notebooks import")
     starting = f"import sys; sys.dont_write_bytecode = False; import {IMPORTS}"
     said = run(python, "-c", starting)
     if said:

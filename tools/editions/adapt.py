@@ -47,6 +47,7 @@ BELONGS = {
         ".github/workflows/r.yml",
     ],
     "notebooks/04-testing.ipynb": ["slides/index.qmd"],  # which draw its results
+    "pages/program.qmd": ["lecture.py", "tests/test_program.py"],
     "pages/yours.qmd": ["tests/test_yours.py"],
     "slides/index.qmd": ["tests/test_slides.py"],
 }
@@ -124,11 +125,13 @@ def without_entries(text, names):
 
 
 def without_rows(text, names):
-    """Return a README without the rows of its table that are about these files."""
+    """Return a README without the rows of its tables that are about these files."""
     kept = []
     for line in text.splitlines(keepends=True):
         first = line.split("|")[1] if line.startswith("| [") else ""
         links = re.findall(r"\]\(([^)]+)\)", first)
+        if line.startswith("    "):  # of the list of files
+            links = line.split()[:1]
         if not links or not {*links} <= {*names}:
             kept.append(line)
     return "".join(kept)
@@ -166,6 +169,18 @@ def without_boxes(text, names):
         text = FRONT.sub("", text)
     about = re.compile("|".join(gone), re.M)
     return without_divs_that(text, about.search) if gone else text
+
+
+def without_tests(text, names):
+    """Return a workflow without the tests and the job of what is gone."""
+    for name in names:
+        if name.startswith("tests/"):  # but for a line that is about nothing else
+            test = re.escape(name)
+            text = re.sub(rf" {test}(?= tests/)|(?<=\.py) {test}", "", text)
+    if "notebooks/lecture-in-pytorch.ipynb" in names:
+        job = r"^  pytorch:\n(?:(?: {4}.*)?\n)+(?=  \w)"
+        text = re.sub(job, "", text, flags=re.M).replace(" pytorch,", "")
+    return text
 
 
 def rewrite(path, change):
@@ -252,6 +267,8 @@ def forget_links(names):
     for path in pages():
         rewrite(path, lambda text: without_embeds(text, names))
         rewrite(path, lambda text: without_boxes(text, names))
+    for path in [*ROOT.glob(".github/workflows/*.yml"), ROOT / "CONTRIBUTING.md"]:
+        rewrite(path, lambda text: without_tests(text, names))
     for path in [*pages(), *ROOT.glob("*.md")]:
         rewrite(path, lambda text: without_links(text, names))
     for path in NOTEBOOKS.glob("*.ipynb"):
@@ -294,8 +311,13 @@ def follow_data():
     """Let titles and cells follow the data that `load_data` gives."""
     try:
         data = load_data(download=False)
-    except DataError as error:
+    except (DataError, OSError) as error:
         raise SystemExit(f"Nothing was changed: {error}") from None
+    except ImportError as error:
+        raise SystemExit(
+            f"Nothing was changed: load_data needs {error.name}, which is not in .venv:"
+            " install it with .venv/bin/pip, and name it in pyproject.toml."
+        ) from None
     name = data.stands_for or data.name
     for file in TITLED.split():
         rewrite(ROOT / file, lambda text: titled(text, name, data.num_classes))

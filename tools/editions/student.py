@@ -6,6 +6,7 @@ paragraphs by Quarto's `content-hidden when-profile="student"`, notes for the sp
 """
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -16,6 +17,7 @@ import yaml
 from nbconvert.preprocessors import TagRemovePreprocessor
 
 from helpers.exercises import stored_answer
+from tools.clean import RENDERED, added_by_others, files_in, keep_list
 from tools.common.exercises import read_exercises
 from tools.common.markdown import without_divs, without_links
 from tools.common.paths import ROOT
@@ -138,6 +140,21 @@ def makefile(text):
     return text + ABSENT.format(" ".join(others))
 
 
+def refuse_to_remove():
+    """Stop if somebody's own file is in _student/, unless a repository there has it."""
+    others = added_by_others("_student", ROOT, RENDERED | {".git"})
+    if others and (STUDENT / ".git").exists():
+        command = ["git", "-C", str(STUDENT), "ls-files", "-z"]
+        kept = subprocess.run(command, capture_output=True).stdout
+        names = {os.fsdecode(name) for name in kept.split(b"\0")}
+        others = [path for path in others if path.as_posix() not in names]
+    if others:
+        raise SystemExit(
+            f"Not made: _student has {others[0]}, which was not made here and would be"
+            " removed: move it elsewhere, or commit it in a repository in _student."
+        )
+
+
 def copy_files(left_out):
     """Copy what students get into _student/, which may be a repository by now."""
     for old in STUDENT.glob("*"):
@@ -184,6 +201,7 @@ def main():
                 if cell.cell_type == "markdown":
                     cell.source = for_students(cell.source, left_out)
             notebooks[name] = with_cell(notebook, address)
+    refuse_to_remove()
     copy_files(left_out)  # nothing is removed before all could be read
     for name, notebook in notebooks.items():
         nbformat.write(notebook, STUDENT / name)
@@ -194,6 +212,8 @@ def main():
     change(STUDENT / "Makefile", makefile)
     written = yaml.safe_dump(site, sort_keys=False, allow_unicode=True)
     (STUDENT / "_quarto.yml").write_text(written, encoding="utf-8", newline="\n")
+    made = [path for path in files_in(STUDENT) if not path.startswith(".git/")]
+    keep_list(ROOT, "_student", made)
     done = subprocess.run([sys.executable, "-m", "tools.pages.render"], cwd=STUDENT)
     raise SystemExit(done.returncode)
 

@@ -9,6 +9,7 @@ runs/notebooks.csv.
 
 import ast
 import asyncio
+import contextlib
 import hashlib
 import json
 import os
@@ -18,6 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import filelock
 import nbformat
 import pandas as pd
 from jupyter_client.kernelspec import NoSuchKernel
@@ -26,7 +28,7 @@ from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 from helpers.export import NOTEBOOKS
 from helpers.runs import RUNS
-from tools.common.environment import isolated, list_fonts
+from tools.common.environment import isolated, list_fonts, own_folder
 from tools.common.exercises import (
     COLLAPSED,
     TITLE,
@@ -48,6 +50,17 @@ VALUE = (
     '__import__("json").dumps('
     '__import__("helpers.exercises", fromlist=["plain"]).plain({}))'
 )
+
+
+@contextlib.contextmanager
+def alone():
+    """Let nobody else change files that all notebooks share, such as the answers.
+
+    Two notebooks that are executed at once would each write what they have read.
+    """
+    folder = own_folder() or Path(tempfile.gettempdir())
+    with filelock.FileLock(folder / "cifar100-lecture.lock"):
+        yield
 
 
 class NoPictureError(Exception):
@@ -136,7 +149,6 @@ class Execution:
     def save(self):
         """Write the notebook and the answers to its exercises, or neither."""
         forget_and_keep(self.notebook, self.answers)
-        hashes = with_answers(self.path, self.notebook, self.exercises)
         # What editors and machines add would differ from one to the next.
         language = self.metadata.get("language_info", {}).get("name", "python")
         python = {"name": "python3", "display_name": "Python 3", "language": "python"}
@@ -147,7 +159,9 @@ class Execution:
         cells = [cell for cell in self.notebook.cells if cell.source.strip()]
         self.notebook.cells = cells
         text = nbformat.writes(self.notebook) + "\n"
-        write_together({self.path: text, **hashes})
+        with alone():
+            hashes = with_answers(self.path, self.notebook, self.exercises)
+            write_together({self.path: text, **hashes})
 
     def reason(self, error):
         """Return why the notebook was not executed, or None for an error of ours."""
@@ -200,11 +214,12 @@ def execute(path):
 
 def keep_times(name, seconds, gigabytes):
     """Put the time and the memory of a notebook into runs/notebooks.csv."""
-    table = pd.read_csv(TIMES, index_col="notebook")
-    table.loc[name] = seconds, gigabytes, machine()["processor"]
-    table = table[[(NOTEBOOKS / f"{other}.ipynb").exists() for other in table.index]]
-    table = table.sort_index().astype({"seconds": int})
-    write_together({TIMES: table.to_csv(lineterminator="\n")})
+    with alone():
+        table = pd.read_csv(TIMES, index_col="notebook")
+        table.loc[name] = seconds, gigabytes, machine()["processor"]
+        there = [(NOTEBOOKS / f"{other}.ipynb").exists() for other in table.index]
+        table = table[there].sort_index().astype({"seconds": int})
+        write_together({TIMES: table.to_csv(lineterminator="\n")})
 
 
 async def value(client, variable):

@@ -5,6 +5,7 @@ shortcuts, are kept. All others stay out, see tools/common/environment.py. Optio
 passed on to JupyterLab, as in `make lab LAB="--no-browser --port 8888"`.
 """
 
+import json
 import os
 import subprocess
 import sys
@@ -38,7 +39,7 @@ def options(folder):
         f"--LabApp.default_url={first_notebook()}",
         f"--LabApp.workspaces_dir={folder / 'workspaces'}",  # the tabs of this folder
         f"--LabApp.user_settings_dir={user_settings(folder)}",
-        "--LabApp.news_url=None",  # or JupyterLab asks whether to fetch its news
+        "--LabApp.news_url=None",
         "--ServerApp.file_to_run=",
         f"--MappingKernelManager.cull_idle_timeout={IDLE}",
     ]
@@ -47,6 +48,20 @@ def options(folder):
     if os.environ.get("SSH_CONNECTION") and not os.environ.get("DISPLAY"):
         chosen.append("--no-browser")  # or a text browser may take over the terminal
     return chosen
+
+
+def ask_no_news(folder):
+    """Let JupyterLab not ask at its first start whether to fetch its news.
+
+    It asks even where they are switched off, unless the setting itself says no. This is
+    a default: whoever has chosen otherwise keeps that.
+    """
+    notification = {
+        "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}
+    }
+    path = Path(folder) / "labconfig" / "default_setting_overrides.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(notification), encoding="utf-8")
 
 
 def user_settings(folder):
@@ -61,6 +76,7 @@ def main(added):
     folder = own_folder() or Path(tempfile.mkdtemp(prefix="cifar100-lecture-"))
     command = [sys.executable, "-m", "jupyterlab", *options(folder), *added]
     environment = isolated(folder)
+    ask_no_news(folder)
     list_fonts(environment)  # or the first cell waits for it, and says so
     os.chdir(ROOT)
     if os.name == "nt":

@@ -7,7 +7,6 @@ the page by itself.
 
 import hashlib
 import json
-import shutil
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from helpers import (
 from helpers.data import SUPERCLASSES
 from helpers.recipes import build_model
 from helpers.runs import RUNS
+from tools.clean import making
 from tools.common.paths import ROOT
 
 with quiet_start():
@@ -154,7 +154,6 @@ def main():
     files["network.json"] = json.dumps(about).encode()
     learning = RUNS / "learning.json"  # tools/pages/measure_learning.py
     files["learning.json"] = learning.read_bytes() if learning.exists() else b"null"
-    shutil.rmtree(TARGET, ignore_errors=True)
-    TARGET.mkdir(parents=True)
-    for name, content in files.items():
-        (TARGET / name).write_bytes(content)
+    with making("pages/play/network") as folder:
+        for name, content in files.items():
+            (folder / name).write_bytes(content)

@@ -19,6 +19,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from helpers.runs import RUNS, RunError, load_runs
+from tools.clean import making
 from tools.common.files import write_whole
 from tools.common.paths import ROOT
 from tools.setup import pip_environment
@@ -137,13 +138,13 @@ def main(what="index.qmd"):
             file=sys.stderr,
         )
         raise SystemExit(NO_RENDERER)
-    if what == "index.qmd":
-        shutil.rmtree(ROOT / "_site", ignore_errors=True)
     settings = {
         **os.environ,
         "QUARTO_PYTHON": sys.executable,
     }  # runs prepare and finish
-    if subprocess.run(command, cwd=ROOT, env=settings).returncode != 0:
+    with making("_site", ROOT, afresh=what == "index.qmd"):
+        done = subprocess.run(command, cwd=ROOT, env=settings)
+    if done.returncode != 0:
         raise SystemExit(f"The site was not rendered: {command[0]} failed, see above.")
     if missing:
         print(missing)

@@ -10,7 +10,6 @@ figure is 1152 wide and 430 high, no letter is smaller than 24.
 import itertools
 import os
 import re
-import shutil
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -23,10 +22,10 @@ from helpers.export import NOTEBOOKS
 from helpers.figures import BLUE, GREEN, INK, ORANGE, SOFT
 from helpers.recipes import build_model
 from helpers.runs import RUNS
+from tools.clean import making
 from tools.common.paths import ROOT
 from tools.pages.draw import PALE, arrow, box, picture, shape, words
 
-TARGET = ROOT / "slides" / "figures"  # git ignores it
 PHOTOGRAPHS = ROOT / "images" / "slides"
 ORIGINAL = 0.445  # the test accuracy that the original lecture reports
 INCHES = (16, 5.97)  # 1152 by 430 points, so that a point is a pixel of the stage
@@ -381,13 +380,11 @@ def styled():
 
 def main():
     """Draw what depends on the recorded runs, or on nothing."""
-    shutil.rmtree(TARGET, ignore_errors=True)
-    TARGET.mkdir(parents=True)
-    for name, text in drawings().items():
-        (TARGET / name).write_text(text, encoding="utf-8", newline="\n")
-    with styled():
+    with making("slides/figures") as folder, styled():
+        for name, text in drawings().items():
+            (folder / name).write_text(text, encoding="utf-8", newline="\n")
         for name, figure in plots().items():
-            figure.savefig(TARGET / f"{name}.svg", metadata={"Date": None})
+            figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
             plt.close(figure)
 
 

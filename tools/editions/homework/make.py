@@ -11,6 +11,7 @@ import nbformat
 import yaml
 
 from helpers import data
+from tools.clean import added_by_others, files_in, handed_out, keep_list
 from tools.common.exercises import read_exercises, tags, uses_data
 from tools.common.files import write_whole
 from tools.common.paths import ROOT
@@ -65,8 +66,15 @@ def make(name):
         },
     }
     with locked(folder, "made"):  # or it would take the hand-out from under a grader
+        student = (folder / "student").relative_to(ROOT).as_posix()
+        for path in added_by_others(student, ROOT, handed_out(name)):
+            raise SystemExit(
+                f"No homework was made: {student} has {path}, which was not made here"
+                " and would be removed: move it elsewhere."
+            )
         shutil.rmtree(folder / "student", ignore_errors=True)
         hand_out(notebook, name, key, folder / "student")
+        keep_list(ROOT, student, files_in(folder / "student"))
         text = json.dumps(key, indent=1, sort_keys=True) + "\n"
         write_whole(folder / "answers.json", text)
     print(f"Hand out {folder / 'student'}; keep {folder / 'answers.json'} to yourself.")
