@@ -7,57 +7,14 @@
 // Forward, a layer computes its outputs from its inputs. Backward, it receives the gradient of the loss
 // with respect to its outputs: how fast the loss grows with each of them. By the chain rule it returns
 // the gradient with respect to its inputs, which are the outputs of the layer before. On the way it adds
-// to the gradients of its own weights, which the optimizer needs.
+// to the gradients of its own weights, which the optimizer needs. Where the windows of a convolution or
+// pooling lie is in windows.js.
+
+import { meetings, pooled } from "./windows.js";
 
 const size = (shape) => shape.reduce((a, b) => a * b);
 /** Make a row of zeros of the same kind: 32-bit numbers as in Keras, or 64 bits where a test wants more. */
 const zeros = (like, length) => new like.constructor(length);
-
-/** List the inputs that a window covers: row and column in the input, and the position in the window. */
-export function windowAt(layer, row, column, [height, width]) {
-  const covered = [];
-  for (let i = 0; i < layer.kernel[0]; i++) {
-    for (let j = 0; j < layer.kernel[1]; j++) {
-      const y = row * layer.stride[0] - layer.padding[0] + i;
-      const x = column * layer.stride[1] - layer.padding[1] + j;
-      // Outside the picture there is padding. It adds nothing to a sum, and pooling passes over it.
-      if (y >= 0 && y < height && x >= 0 && x < width) covered.push([y, x, i * layer.kernel[1] + j]);
-    }
-  }
-  return covered;
-}
-
-/** List for each position of a pooling where the numbers of its window stand, those of the first channel. */
-function windows(layer, shape) {
-  if (layer.windows) return layer.windows;
-  const [rows, columns] = layer.shape.length === 3 ? layer.shape : [1, 1]; // global pooling has one window
-  layer.windows = [];
-  for (let position = 0; position < rows * columns; position++) {
-    const covered = windowAt(layer, Math.floor(position / columns), position % columns, shape);
-    layer.windows.push(covered.map(([y, x]) => (y * shape[1] + x) * shape[2]));
-  }
-  return layer.windows;
-}
-
-/** List for each position of a convolution which input meets which weights; no picture changes this. */
-function meetings(layer, shape) {
-  if (layer.meetings) return layer.meetings;
-  const [rows, columns, filters] = layer.shape,
-    channels = shape[2];
-  layer.meetings = [];
-  for (let position = 0; position < rows * columns; position++) {
-    const inputs = [];
-    const places = []; // the place of an input's weight for the first filter; the others follow it
-    for (const [y, x, k] of windowAt(layer, Math.floor(position / columns), position % columns, shape)) {
-      for (let c = 0; c < channels; c++) {
-        inputs.push((y * shape[1] + x) * channels + c);
-        places.push((k * channels + c) * filters);
-      }
-    }
-    layer.meetings.push({ inputs: Int32Array.from(inputs), places: Int32Array.from(places) });
-  }
-  return layer.meetings;
-}
 
 export const layers = {
   // A convolution: at each position, products of inputs and weights, added up for every filter.
@@ -109,7 +66,7 @@ export const layers = {
     forward(layer, { data, shape }) {
       const channels = shape[2];
       const output = zeros(data, size(layer.shape));
-      windows(layer, shape).forEach((window, position) => {
+      pooled(layer, shape).forEach((window, position) => {
         for (let c = 0; c < channels; c++) {
           let largest = -Infinity;
           let sum = 0;
@@ -128,7 +85,7 @@ export const layers = {
     backward(layer, { data, shape }, gradient) {
       const channels = shape[2];
       const inputGradient = zeros(data, data.length);
-      windows(layer, shape).forEach((window, position) => {
+      pooled(layer, shape).forEach((window, position) => {
         for (let c = 0; c < channels; c++) {
           const arriving = gradient[position * channels + c];
           if (layer.take === "max") {

@@ -2,7 +2,7 @@
 
 import { drawChart, makeChart } from "./chart.js";
 import { CLASSES, SIDE } from "./patterns.js";
-import { make, paintFilter, paintMap, paintPicture, percent, row, style } from "./parts.js";
+import { madeWith, make, paintFilter, paintMap, paintPicture, percent, row, style } from "./parts.js";
 import { SETTINGS, STEPS, describe, validationPictures } from "./training.js";
 
 const MISTAKES = 12; // shown at most
@@ -107,7 +107,7 @@ function receive(report) {
   current().points.push(...report.points);
   current().step = report.step;
   current().speed = report.perSecond ?? current().speed;
-  current().allRight ??= report.points.find(({ training }) => training[1] === 1)?.step;
+  current().perfectAt ??= report.points.find(({ training }) => training[1] === 1)?.step;
   if (report.ended) setRunning(false);
   if (report.ended || (state.awaited && !report.running)) {
     summarise(report.ended ? "Done" : state.awaited);
@@ -236,7 +236,7 @@ function drawRuns() {
   runs.replaceChildren(
     ...seen
       .reverse()
-      .map(({ number, settings, points, step, allRight, speed }) =>
+      .map(({ number, settings, points, step, perfectAt, speed }) =>
         make(
           "tr",
           {},
@@ -244,7 +244,7 @@ function drawRuns() {
           make("td", {}, String(step)),
           cell(points.at(-1).training),
           cell(points.at(-1).validation),
-          make("td", {}, allRight === undefined ? "–" : `step ${allRight}`),
+          make("td", {}, perfectAt === undefined ? "–" : `step ${perfectAt}`),
           make("td", {}, speed ? String(Math.round(speed)) : "–"),
         ),
       ),
@@ -318,10 +318,11 @@ async function attach(place) {
   if (measured) place.append(make("p", {}, sentence(measured)));
 }
 
-function sentence({ steps_per_second: speed, keras_steps_per_second: keras, ratio, browser, machine }) {
+function sentence(measured) {
+  const { steps_per_second: speed, keras_steps_per_second: keras, ratio } = measured;
   return (
     `Measured: ${speed} steps per second in the browser and ${keras} in Keras, a ratio of ${ratio}` +
-    ` (${browser} on an ${machine.processor} with ${machine.cores} cores; a run has ${STEPS} steps).`
+    ` (${madeWith(measured)}; a run has ${STEPS} steps).`
   );
 }
 
