@@ -7,14 +7,18 @@
 // Forward, a layer computes its outputs from its inputs. Backward, it receives the gradient of the loss
 // with respect to its outputs: how fast the loss grows with each of them. By the chain rule it returns
 // the gradient with respect to its inputs, which are the outputs of the layer before. On the way it adds
-// to the gradients of its own weights, which the optimizer needs. Where the windows of a convolution or
-// pooling lie is in windows.js.
+// to the gradients of its own weights, which the optimizer needs.
 
-import { meetings, pooled } from "./windows.js";
+import { dropout, same, scale } from "./passing.js"; // layers without weights of their own
+import { meetings, pooled } from "./windows.js"; // which inputs the windows of a layer cover
 
 const size = (shape) => shape.reduce((a, b) => a * b);
 /** Make a row of zeros of the same kind: 32-bit numbers as in Keras, or 64 bits where a test wants more. */
 const zeros = (like, length) => new like.constructor(length);
+
+/** Find where the largest number of a window stands. */
+const largest = (data, window, c) =>
+  window.reduce((best, at) => (data[at + c] > data[best + c] ? at : best));
 
 export const layers = {
   // A convolution: at each position, products of inputs and weights, added up for every filter.
@@ -68,14 +72,10 @@ export const layers = {
       const output = zeros(data, size(layer.shape));
       pooled(layer, shape).forEach((window, position) => {
         for (let c = 0; c < channels; c++) {
-          let largest = -Infinity;
-          let sum = 0;
-          for (let i = 0; i < window.length; i++) {
-            const value = data[window[i] + c];
-            if (value > largest) largest = value;
-            sum += value;
-          }
-          output[position * channels + c] = layer.take === "max" ? largest : sum / window.length;
+          output[position * channels + c] =
+            layer.take === "max"
+              ? data[largest(data, window, c) + c]
+              : window.reduce((sum, at) => sum + data[at + c], 0) / window.length;
         }
       });
       return output;
@@ -89,8 +89,7 @@ export const layers = {
         for (let c = 0; c < channels; c++) {
           const arriving = gradient[position * channels + c];
           if (layer.take === "max") {
-            const largest = window.reduce((best, at) => (data[at + c] > data[best + c] ? at : best));
-            inputGradient[largest + c] += arriving;
+            inputGradient[largest(data, window, c) + c] += arriving;
           } else {
             for (const at of window) inputGradient[at + c] += arriving / window.length;
           }
@@ -129,40 +128,18 @@ export const layers = {
     },
   },
 
-  // Dropout: in training each number is dropped with probability `rate`, at random and anew for every
-  // picture, and the others grow to keep the mean. At inference, where `random` is missing, it does nothing.
-  dropout: {
-    forward(layer, { data }, random) {
-      const factor = () => (random() < layer.rate ? 0 : 1 / (1 - layer.rate));
-      layer.factors = data.map(random ? factor : () => 1);
-      return data.map((value, i) => value * layer.factors[i]);
-    },
-    backward: (layer, input, gradient) => gradient.map((value, i) => value * layer.factors[i]),
-  },
-
-  // Rescaling, and batch normalisation at inference: a factor and an offset, by channel.
-  scale: {
-    forward: (layer, { data, shape }) =>
-      data.map((value, i) => value * pick(layer.scale, i, shape) + pick(layer.offset, i, shape)),
-    backward: (layer, { shape }, gradient) => gradient.map((value, i) => value * pick(layer.scale, i, shape)),
-  },
-
-  // Flattening only changes how the numbers are read.
-  same: {
-    forward: (layer, { data }) => data.slice(),
-    backward: (layer, input, gradient) => gradient,
-  },
+  dropout,
+  same,
+  scale,
 };
-
-const pick = (numbers, i, shape) => numbers[numbers.length === 1 ? 0 : i % shape.at(-1)];
 
 /**
  * Exponentiate each score and divide by the total. (Subtracting the largest score only prevents
  * overflow.)
  */
 export function softmax(scores) {
-  const largest = scores.reduce((a, b) => Math.max(a, b));
-  const powers = Array.from(scores, (score) => Math.exp(score - largest));
+  const highest = scores.reduce((a, b) => Math.max(a, b));
+  const powers = Array.from(scores, (score) => Math.exp(score - highest));
   const total = powers.reduce((a, b) => a + b);
   return powers.map((power) => power / total);
 }
