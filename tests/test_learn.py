@@ -290,6 +290,21 @@ def test_a_network_learns_and_the_same_seed_gives_the_same_losses(open_page):
 
 
 @watched
+def test_a_setting_changed_in_mid_run_begins_another_that_is_not_mixed_up(open_page):
+    page = ready(open_page(WATCH))
+    setting(page, "seed", 2)
+    alone = train(page, 20)
+    setting(page, "seed", 1)
+    press(page, "Start")
+    page.wait_for_function("watch.report.step > 25")
+    setting(page, "seed", 2)
+    page.wait_for_function("watch.runs.at(-1).points.length > 1", timeout=120_000)
+    press(page, "Pause")
+    wait_for(page, "Paused")
+    assert points(page)[:2] == alone and page.wrong == []
+
+
+@watched
 def test_a_run_keeps_its_speed_and_when_all_was_right(open_page):
     page = ready(open_page(WATCH))
     setting(page, "images", 20)
@@ -766,8 +781,8 @@ def test_teaching_is_reached_and_ruled_by_keyboard(open_page):
     reached = []
     for _ in range(16):
         page.keyboard.press("Tab")
-        text = """(() => { const at = document.activeElement, label = at.closest("label");
-          return at.ariaLabel ?? (label ?? at).textContent; })()"""
+        text = """(() => { const at = document.activeElement;
+          return at.ariaLabel ?? (at.closest("label") ?? at).textContent; })()"""
         reached.append(page.evaluate(text))
         if reached[-1] == "Add the picture to class 2":
             break
