@@ -244,7 +244,7 @@ def ready(page):
 def wait_for(page, said, place="main .said", timeout=120_000):
     """Wait until the page says a sentence that begins so; return it."""
     page.wait_for_function(PAUSED, arg=[place, said], timeout=timeout)
-    return page.locator(place).inner_text()
+    return page.locator(place).first.inner_text()
 
 
 def press(page, name):
