@@ -1,5 +1,6 @@
 """Learning in the page: its gradients and steps beside Keras, and the two pages."""
 
+import base64
 import io
 import json
 import re
@@ -9,7 +10,7 @@ import pytest
 import test_browser
 from conftest import ROOT
 from PIL import Image
-from test_browser import CHROMIUM, findings
+from test_browser import CHROMIUM, PLAY, findings
 
 from helpers import quiet_start
 from helpers.runs import RUNS
@@ -215,19 +216,23 @@ def test_drawn_images_are_those_of_the_stand_in(value, compute):
 WATCH, TEACH = "pages/watch.html", "pages/teach.html"
 
 
-def needs(page):
-    """Return a mark for what can only be tried where a page was not left out."""
-    source = ROOT / page.replace(".html", ".qmd")
-    return pytest.mark.skipif(not source.exists(), reason=f"{page} was left out")
+def there(*pages):
+    """Return those of some pages that were not left out."""
+    return [page for page in pages if (ROOT / page).with_suffix(".qmd").exists()]
 
 
-BOTH = [pytest.param(name, marks=needs(name)) for name in (WATCH, TEACH)]
-
-
+watched = pytest.mark.skipif(not there(WATCH), reason="the page was left out")
+taught = pytest.mark.skipif(not there(TEACH), reason="the page was left out")
 PAUSED = "([name, said]) => document.querySelector(name)?.textContent.startsWith(said)"
 
 
 READY = "() => globalThis.watch?.report || globalThis.teach?.pad"
+
+
+HIDE = """(hidden) => {
+  Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
 
 
 def ready(page):
@@ -239,7 +244,7 @@ def ready(page):
 def wait_for(page, said, place="main .said", timeout=120_000):
     """Wait until the page says a sentence that begins so; return it."""
     page.wait_for_function(PAUSED, arg=[place, said], timeout=timeout)
-    return page.locator(place).inner_text()
+    return page.locator(place).first.inner_text()
 
 
 def press(page, name):
@@ -264,7 +269,7 @@ def train(page, step=40):
     return [point for point in points(page) if point["step"] <= step]
 
 
-@needs(WATCH)
+@watched
 def test_a_network_learns_and_the_same_seed_gives_the_same_losses(open_page):
     page = ready(open_page(WATCH))
     first = train(page)
@@ -278,10 +283,53 @@ def test_a_network_learns_and_the_same_seed_gives_the_same_losses(open_page):
     rows = page.locator(".runs tbody tr").all_inner_texts()
     assert [row.split(":")[0] for row in rows] == ["3", "2", "1"]
     assert "seed 2" in rows[0] and "as it opens" in rows[1]
+    press(page, "First settings")
+    assert page.locator("[data-setting=seed]").input_value() == "1"
+    wait_for(page, "Run 4: as it opens.")
     assert page.wrong == []
 
 
-@needs(WATCH)
+@watched
+def test_a_setting_changed_in_mid_run_begins_another_that_is_not_mixed_up(open_page):
+    page = ready(open_page(WATCH))
+    setting(page, "seed", 2)
+    alone = train(page, 20)
+    setting(page, "seed", 1)
+    press(page, "Start")
+    page.wait_for_function("watch.report.step > 25")
+    setting(page, "seed", 2)
+    page.wait_for_function("watch.runs.at(-1).points.length > 1", timeout=120_000)
+    press(page, "Pause")
+    wait_for(page, "Paused")
+    assert points(page)[:2] == alone and page.wrong == []
+
+
+@watched
+def test_a_run_keeps_its_speed_and_when_all_was_right(open_page):
+    page = ready(open_page(WATCH))
+    setting(page, "images", 20)
+    press(page, "Start")
+    all_right = "watch.runs.at(-1).points.find(({ training }) => training[1] === 1)"
+    step = page.wait_for_function(f"{all_right}?.step", timeout=120_000).json_value()
+    press(page, "Pause")
+    said = wait_for(page, "Paused")
+    progress = page.locator("#watch .pace").inner_text()
+    paused = re.search(r"at step (\d+):", said)[1]
+    told, speed = re.match(r"Step (\d+) of 400, (\d+) steps", progress).groups()
+    assert paused == told, "the sentence and the progress name the same step"
+    cells = page.locator(".runs tbody tr td").all_inner_texts()
+    assert cells[0] == told and cells[3:] == [f"step {step}", speed]
+    setting(page, "images", 50)
+    page.wait_for_function("watch.runs.length === 2 && watch.report.step === 0")
+    page.wait_for_function("document.querySelectorAll('.runs tbody tr').length === 2")
+    assert page.locator("#watch .pace").inner_text() == "Step 0 of 400"
+    assert (
+        page.locator(".runs tbody tr td").all_inner_texts()[3:5] == ["\N{EN DASH}"] * 2
+    )
+    assert page.wrong == []
+
+
+@watched
 def test_each_step_changes_filters_maps_and_mistakes(open_page):
     page = ready(open_page(WATCH))
     image = "document.querySelectorAll('.watch .still canvas')[%d].toDataURL()"
@@ -301,7 +349,7 @@ def test_each_step_changes_filters_maps_and_mistakes(open_page):
     assert page.wrong == []
 
 
-@needs(WATCH)
+@watched
 def test_a_rate_that_is_too_large_is_no_error(open_page):
     page = ready(open_page(WATCH))
     page.evaluate("""() => {
@@ -316,23 +364,19 @@ def test_a_rate_that_is_too_large_is_no_error(open_page):
     assert train(page, 20)[-1]["training"][0] < 3
 
 
-@needs(WATCH)
+@watched
 def test_a_hidden_tab_rests_and_goes_on(open_page):
     page = ready(open_page(WATCH))
     press(page, "Start")
-    hide = """(hidden) => {
-      Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
-      document.dispatchEvent(new Event("visibilitychange"));
-    }"""
-    page.evaluate(hide, True)
+    page.evaluate(HIDE, True)
     wait_for(page, "Paused")
     at = page.evaluate("watch.report.step")
-    page.evaluate(hide, False)
+    page.evaluate(HIDE, False)
     assert "goes on" in wait_for(page, "Training rested")
     page.wait_for_function("(at) => watch.report.step > at", arg=at)
 
 
-@needs(WATCH)
+@watched
 def test_a_worker_that_fails_is_one_sentence_and_starts_again(open_page):
     page = open_page("index.html")
     bodies = ["throw new Error('no memory')"]
@@ -355,7 +399,7 @@ def rows_of_the_page():
     return [(name, int(a) / 100, int(b) / 100, float(c)) for name, a, b, c in cells]
 
 
-@needs(WATCH)
+@watched
 def test_what_the_page_says_of_the_tasks_was_measured():
     measured = json.loads((RUNS / "learning.json").read_text(encoding="utf-8"))["runs"]
     rows = rows_of_the_page()
@@ -369,7 +413,7 @@ def test_what_the_page_says_of_the_tasks_was_measured():
         assert f"step {measured[name]['all_right_at']}" in text
 
 
-@needs(WATCH)
+@watched
 def test_the_run_as_it_opens_is_still_the_one_that_was_measured(open_page):
     page = ready(open_page(WATCH))
     press(page, "Start")
@@ -391,13 +435,16 @@ def predicted(page):
     return [re.findall(r"\d+(?=%)|^\S.*?(?=\t|\n)", row) for row in rows]
 
 
-@needs(TEACH)
+@taught
 def test_drawn_examples_are_taught_at_one_click(open_page):
     page = ready(open_page(TEACH))
     press(page, "Take drawn examples")
     said = wait_for(page, "Taught", timeout=300_000)
     assert said.count("of 6 held-out pictures right") == 2
     assert page.locator(".thumbs button").count() == 30
+    page.get_by_role("textbox", name="Name of the class").first.fill("oak")
+    assert predicted(page)[0][0] == "oak", "the new name stands at once"
+    page.get_by_role("textbox", name="Name of the class").first.fill("tree")
     assert page.locator(".thumbs .held-out").count() == 6
     page.wait_for_function(
         "document.querySelector('.result').textContent.includes('60 new')"
@@ -410,7 +457,7 @@ def test_drawn_examples_are_taught_at_one_click(open_page):
     assert page.wrong == []
 
 
-@needs(TEACH)
+@taught
 def test_three_pictures_of_one_background_teach_the_background(open_page):
     page = ready(open_page(TEACH))
     press(page, "Take examples with a flaw")
@@ -440,7 +487,7 @@ def plain(*colour):
     return file.getvalue()
 
 
-@needs(TEACH)
+@taught
 def test_each_mishap_is_one_sentence_and_nothing_is_lost(open_page):
     page = ready(open_page(TEACH))
     advice = page.locator(".advice")
@@ -451,7 +498,12 @@ def test_each_mishap_is_one_sentence_and_nothing_is_lost(open_page):
     assert '"class 2" has none yet' in advice.inner_text()
     fill(page, 1, ("b.png", plain(250, 0, 0)))
     assert advice.inner_text().startswith("All pictures look the same")
-    press(page, "Add a class")
+    for _ in range(4):
+        press(page, "Add a class")
+    assert "at most 5 classes" in page.locator("main .said").inner_text()
+    assert page.locator(".class").count() == 5
+    for number in (5, 4):
+        page.get_by_role("button", name=f"Remove class class {number}").click()
     fill(page, 1, ("c.png", plain(0, 0, 255)))
     assert '"class 3" has no picture' in advice.inner_text()
     page.get_by_role("button", name="Remove class class 3").click()
@@ -472,7 +524,7 @@ def test_each_mishap_is_one_sentence_and_nothing_is_lost(open_page):
     assert page.wrong == []
 
 
-@needs(TEACH)
+@taught
 def test_a_set_that_was_downloaded_can_be_opened_again(open_page):
     page = ready(open_page(TEACH))
     fill(page, 0, ("a.png", plain(255, 0, 0)))
@@ -488,7 +540,7 @@ def test_a_set_that_was_downloaded_can_be_opened_again(open_page):
     assert other.evaluate(pixels) == page.evaluate(pixels) == [255, 0, 0] * 1024
 
 
-@needs(TEACH)
+@taught
 def test_the_network_that_does_not_arrive_is_one_sentence(open_page):
     page = open_page("index.html")
     page.route("**/weights.bin", lambda route: route.abort())
@@ -501,7 +553,123 @@ def test_the_network_that_does_not_arrive_is_one_sentence(open_page):
     wait_for(page, "Taught", timeout=300_000)
 
 
-@needs(TEACH)
+@taught
+def test_a_training_that_the_browser_ends_loses_nothing(open_page):
+    page = open_page("index.html")
+    bodies = ["throw new Error('no memory')"]
+    kinds = {"content_type": "text/javascript"}
+
+    def answer(route):
+        route.fulfill(body=bodies.pop(), **kinds) if bodies else route.continue_()
+
+    page.route("**/teach-worker.js", answer)
+    page.goto(page.url.replace("index.html", TEACH))
+    assert "pictures are kept" in wait_for(page, "The browser ended the training")
+    press(page, "Take examples with a flaw")
+    wait_for(page, "Taught", timeout=300_000)
+
+
+@pytest.mark.parametrize(
+    ("name", "script"),
+    [
+        (page, {WATCH: "watch", TEACH: "teach", PLAY: "page"}[page])
+        for page in there(WATCH, TEACH, PLAY)
+    ],
+)
+def test_a_program_that_does_not_arrive_is_one_sentence(name, script, open_page):
+    page = open_page("index.html")
+    page.route(f"**/play/{script}.js", lambda route: route.abort())
+    page.goto(page.url.replace("index.html", name))
+    place = page.locator("#watch, #teach, #play")
+    place.get_by_role("status").wait_for()
+    assert place.get_by_role("status").inner_text() == (
+        "The program of this page did not arrive:"
+        " check the connection and reload the page."
+    )
+    assert place.locator("img").is_visible()
+
+
+# Give a page what a reader would drop there: files, or else an address.
+DROP = """([place, names, content]) => {
+  const dataTransfer = new DataTransfer();
+  const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+  for (const name of names)
+    dataTransfer.items.add(new File([bytes], name, { type: "image/png" }));
+  if (names.length === 0)
+    dataTransfer.setData("text/uri-list", "http://127.0.0.1/a.png");
+  const options = { dataTransfer, bubbles: true, cancelable: true };
+  const target = document.querySelector(place);
+  const over = new DragEvent("dragover", options);
+  target.dispatchEvent(over);
+  target.dispatchEvent(new DragEvent("drop", options));
+  return over.defaultPrevented;
+}"""
+COPY = """async (content) => {
+  const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+  const picture = new Blob([bytes], { type: "image/png" });
+  await navigator.clipboard.write([new ClipboardItem({ "image/png": picture })]);
+}"""
+
+
+def encoded(*colour):
+    return base64.b64encode(plain(*colour)).decode()
+
+
+def shown(page):
+    """Return the colour of the first pixel of the picture in hand."""
+    return page.evaluate(
+        "Array.from((globalThis.teach?.pad ?? play).pixels.slice(0, 3))"
+    )
+
+
+@taught
+def test_a_dropped_picture_is_shown_or_added_where_it_is_dropped(open_page):
+    page = ready(open_page(TEACH))
+
+    def drop(*task):
+        return page.evaluate(DROP, [*task])
+
+    assert drop("h1", ["a.png"], encoded(255, 0, 0)), "or the browser opens the file"
+    wait_for(page, "a.png, 40 ")
+    assert shown(page) == [255, 0, 0]
+    assert page.locator(".thumbs button").count() == 0
+    drop(".class:last-child", ["b.png", "c.png"], encoded(0, 0, 255))
+    wait_for(page, '2 pictures were added to "class 2".')
+    assert page.locator(".class").last.locator(".thumbs button").count() == 2
+    assert shown(page) == [255, 0, 0], "and the picture in hand stays"
+    for place in ("h1", ".class"):
+        page.evaluate("document.querySelector('#teach .said').textContent = ''")
+        drop(place, [], "")
+        wait_for(page, "What was dropped is not a file")
+    drop("h1", ["cut.png"], encoded(0, 0, 255)[:40])
+    wait_for(page, "cut.png is not a picture")
+    assert page.locator(".thumbs button").count() == 2 and page.wrong == []
+
+
+@pytest.mark.parametrize("name", there(TEACH, PLAY))
+def test_a_picture_is_pasted_from_the_clipboard(name, open_page, address):
+    page = open_page(name)
+    allowed = ["clipboard-read", "clipboard-write"]
+    page.context.grant_permissions(allowed, origin=address.rstrip("/"))
+    page.wait_for_function("(globalThis.teach?.pad ?? globalThis.play)?.pixels")
+    page.evaluate(COPY, encoded(0, 160, 0))
+    page.keyboard.press("Control+v")
+    wait_for(page, "image.png, 40 ")
+    assert shown(page) == [0, 160, 0]
+    page.evaluate("navigator.clipboard.writeText('a red cup')")
+    page.keyboard.press("Control+v")
+    wait_for(page, "There is no picture to paste")
+    assert shown(page) == [0, 160, 0] and page.wrong == []
+    if name == TEACH:
+        said = page.locator("main .said")
+        page.evaluate("document.querySelector('#teach .said').textContent = ''")
+        field = page.get_by_role("textbox", name="Name of the class").first
+        field.select_text()
+        field.press("Control+v")
+        assert field.input_value() == "a red cup" and said.inner_text() == ""
+
+
+@taught
 def test_no_camera_is_one_sentence(open_page):
     page = ready(open_page(TEACH))
     for error, sentence in (
@@ -515,9 +683,11 @@ def test_no_camera_is_one_sentence(open_page):
             Promise.reject(new DOMException("why", name)); }""",
             error,
         )
-        press(page, "Use the camera")
+        page.get_by_role("button", name="Use the camera").press("Enter")
         said = wait_for(page, sentence)
         assert said.endswith("use files, paste or draw instead.")
+        focus = "document.activeElement.textContent"
+        assert page.evaluate(focus) == "Use the camera", "the keyboard is where it was"
     page.evaluate(
         "Object.defineProperty(navigator, 'mediaDevices', { value: undefined })"
     )
@@ -532,7 +702,7 @@ def test_no_camera_is_one_sentence(open_page):
 FAKE = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 
 
-@needs(TEACH)
+@taught
 def test_filmed_pictures_are_learned_and_a_lost_camera_loses_nothing(browser, address):
     flags = ["--no-sandbox", "--disable-gpu", *FAKE]
     launch = browser.browser_type.launch
@@ -563,13 +733,17 @@ def test_filmed_pictures_are_learned_and_a_lost_camera_loses_nothing(browser, ad
         assert "kept" in wait_for(page, "The camera was taken away")
         wait_for(page, "Taught", timeout=300_000)
         assert page.locator(".thumbs button").count() == 3
+        press(page, "Use the camera")
+        wait_for(page, "The camera is on")
+        page.evaluate(HIDE, True)
+        wait_for(page, "The camera was turned off because the tab was hidden")
+        assert page.evaluate("stream.getTracks()[0].readyState") == "ended"
 
 
 # Both pages.
 
 
-@pytest.mark.parametrize("name", BOTH)
-@needs(WATCH)
+@pytest.mark.parametrize("name", there(WATCH, TEACH))
 def test_pages_that_train_are_accessible_after_training(name, open_page):
     page = ready(open_page(name, reduced_motion="reduce"))
     if name == WATCH:
@@ -580,7 +754,7 @@ def test_pages_that_train_are_accessible_after_training(name, open_page):
     assert findings(page) == [] and page.wrong == []
 
 
-@needs(WATCH)
+@watched
 def test_training_is_reached_and_ruled_by_keyboard(open_page):
     page = ready(open_page(WATCH))
     reached = []
@@ -597,7 +771,101 @@ def test_training_is_reached_and_ruled_by_keyboard(open_page):
     wait_for(page, "Paused")
 
 
-@pytest.mark.parametrize("name", BOTH)
+@taught
+def test_teaching_is_reached_and_ruled_by_keyboard(open_page):
+    page = ready(open_page(TEACH))
+    page.locator("canvas.picture").focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    assert page.evaluate("teach.pad.pixels.includes(0)"), "black was painted"
+    reached = []
+    for _ in range(16):
+        page.keyboard.press("Tab")
+        text = """(() => { const at = document.activeElement;
+          return at.ariaLabel ?? (at.closest("label") ?? at).textContent; })()"""
+        reached.append(page.evaluate(text))
+        if reached[-1] == "Add the picture to class 2":
+            break
+    wanted = ["Use the camera", "Open a picture", "Blank", "Name of the class"]
+    wanted += ["Add the picture to class 1", "Add files to class 1"]
+    wanted += ["Remove class class 1", "Name of the class"]
+    assert reached[2:-1] == wanted, "after the brush and its width, in this order"
+    page.keyboard.press("Enter")
+    assert page.evaluate(text) == reached[-1], "the keyboard stays where it was"
+    page.keyboard.press("Enter")
+    assert page.locator(".class").last.locator(".thumbs button").count() == 2
+    page.get_by_role("button", name="Remove picture 2 of class 2").press("Enter")
+    assert page.evaluate(text) == "Remove picture 1 of class 2"
+    undo = page.get_by_role("button", name="Undo")
+    undo.press("Enter")
+    assert page.locator(".thumbs button").count() == 2 and page.wrong == []
+    assert page.evaluate(text) == "Undo"
+
+
+TOLD = {
+    WATCH: [
+        'combobox "Learning rate"',
+        'combobox "Seed"',
+        'button "Start"',
+        "status: ",
+        'img "Loss by step. Last values: training ',
+        'img "filter 0"',
+        'img "Validation image 0: blue checks"',
+        'figure "Mistakes on validation images"',
+        'table "Your runs, the last one first"',
+        'columnheader "Training at 100%"',
+    ],
+    TEACH: [
+        'button "Take drawn examples"',
+        "status: Taught",
+        'application "The picture, 32 by 32 pixels. The arrow keys move the brush',
+        'table "What the networks predict for this picture"',
+        'rowheader "tree"',
+        'button "Use the camera"',
+        'button "Open a picture"',
+        'region "house"',
+        'button "Add the picture to house"',
+        'button "Remove picture 1 of house"',
+        "status: All pictures of",
+        'img "Training loss by epoch. Last values: lecture',
+    ],
+    PLAY: [
+        'application "The picture, 32 by 32 pixels. The arrow keys move the brush',
+        'table "The five most probable classes"',
+        'rowheader "oak tree"',
+        'button "Restore the picture"',
+        'status: "A drawing: tree. The network says: oak tree',
+        'group "Drawings"',
+        'radio "drawing: apple"',
+        'button "Your own picture or photograph"',
+        'group "How one number of the map is computed"',
+    ],
+}
+NAMED = "button combobox textbox radio checkbox img application table figure region"
+
+
+@pytest.mark.parametrize("name", there(WATCH, TEACH, PLAY))
+def test_screen_readers_are_told_what_stands_there(name, open_page):
+    """The accessibility tree of a page's program, while it shows something."""
+    page = open_page(name)
+    if name == PLAY:
+        page.locator("#play > .said", has_text="says").wait_for()
+    elif name == WATCH:
+        train(ready(page), 20)
+    else:
+        press(ready(page), "Take examples with a flaw")
+        wait_for(page, "Taught", timeout=300_000)
+    tree = page.locator("#watch, #teach, #play").aria_snapshot()
+    lines = [line.strip(" -").replace("'", "") for line in tree.splitlines()]
+    for told in TOLD[name]:
+        said = told.replace('"', "")
+        assert any(line.replace('"', "").startswith(said) for line in lines), told
+    kinds = "|".join(NAMED.split())
+    nameless = [line for line in lines if re.match(rf"({kinds})(?! \")", line)]
+    assert nameless == [], "each control, picture and table has a name"
+
+
+@pytest.mark.parametrize("name", there(WATCH, TEACH))
 def test_without_javascript_a_figure_stands_there(name, open_page):
     page = open_page(name, java_script_enabled=False)
     place = page.locator("#watch, #teach")
@@ -605,15 +873,19 @@ def test_without_javascript_a_figure_stands_there(name, open_page):
     assert "JavaScript" in place.inner_text()
 
 
-@needs(WATCH)
-@needs(TEACH)
-def test_both_pages_work_offline_once_they_are_loaded(open_page):
+@watched
+def test_watching_needs_no_network_once_it_is_loaded(open_page):
     page = ready(open_page(WATCH))
     page.wait_for_function("watch.report")
     page.context.set_offline(True)
     assert len(train(page, 20)) == 2
-    page.context.set_offline(False)
-    page.go(TEACH)
+    setting(page, "seed", 2)  # a new run has a new worker
+    assert len(train(page, 20)) == 2
+
+
+@taught
+def test_teaching_needs_no_network_once_it_is_loaded(open_page):
+    page = ready(open_page(TEACH))
     press(page, "Take examples with a flaw")
     page.wait_for_function("teach.students.scratch?.points.length > 0")
     page.context.set_offline(True)

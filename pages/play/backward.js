@@ -9,55 +9,16 @@
 // the gradient with respect to its inputs, which are the outputs of the layer before. On the way it adds
 // to the gradients of its own weights, which the optimizer needs.
 
+import { dropout, same, scale } from "./passing.js"; // layers without weights of their own
+import { meetings, pooled } from "./windows.js"; // which inputs the windows of a layer cover
+
 const size = (shape) => shape.reduce((a, b) => a * b);
 /** Make a row of zeros of the same kind: 32-bit numbers as in Keras, or 64 bits where a test wants more. */
 const zeros = (like, length) => new like.constructor(length);
 
-/** List the inputs that a window covers: row and column in the input, and the position in the window. */
-export function windowAt(layer, row, column, [height, width]) {
-  const covered = [];
-  for (let i = 0; i < layer.kernel[0]; i++) {
-    for (let j = 0; j < layer.kernel[1]; j++) {
-      const y = row * layer.stride[0] - layer.padding[0] + i;
-      const x = column * layer.stride[1] - layer.padding[1] + j;
-      // Outside the picture there is padding. It adds nothing to a sum, and pooling passes over it.
-      if (y >= 0 && y < height && x >= 0 && x < width) covered.push([y, x, i * layer.kernel[1] + j]);
-    }
-  }
-  return covered;
-}
-
-/** List for each position of a pooling where the numbers of its window stand, those of the first channel. */
-function windows(layer, shape) {
-  if (layer.windows) return layer.windows;
-  const [rows, columns] = layer.shape.length === 3 ? layer.shape : [1, 1]; // global pooling has one window
-  layer.windows = [];
-  for (let position = 0; position < rows * columns; position++) {
-    const covered = windowAt(layer, Math.floor(position / columns), position % columns, shape);
-    layer.windows.push(covered.map(([y, x]) => (y * shape[1] + x) * shape[2]));
-  }
-  return layer.windows;
-}
-
-/** List for each position of a convolution which input meets which weights; no picture changes this. */
-function meetings(layer, shape) {
-  if (layer.meetings) return layer.meetings;
-  const [rows, columns, filters] = layer.shape,
-    channels = shape[2];
-  layer.meetings = [];
-  for (let position = 0; position < rows * columns; position++) {
-    const inputs = [];
-    const places = []; // the place of an input's weight for the first filter; the others follow it
-    for (const [y, x, k] of windowAt(layer, Math.floor(position / columns), position % columns, shape)) {
-      for (let c = 0; c < channels; c++) {
-        inputs.push((y * shape[1] + x) * channels + c);
-        places.push((k * channels + c) * filters);
-      }
-    }
-    layer.meetings.push({ inputs: Int32Array.from(inputs), places: Int32Array.from(places) });
-  }
-  return layer.meetings;
-}
+/** Find where the largest number of a window stands. */
+const largest = (data, window, c) =>
+  window.reduce((best, at) => (data[at + c] > data[best + c] ? at : best));
 
 export const layers = {
   // A convolution: at each position, products of inputs and weights, added up for every filter.
@@ -109,16 +70,12 @@ export const layers = {
     forward(layer, { data, shape }) {
       const channels = shape[2];
       const output = zeros(data, size(layer.shape));
-      windows(layer, shape).forEach((window, position) => {
+      pooled(layer, shape).forEach((window, position) => {
         for (let c = 0; c < channels; c++) {
-          let largest = -Infinity;
-          let sum = 0;
-          for (let i = 0; i < window.length; i++) {
-            const value = data[window[i] + c];
-            if (value > largest) largest = value;
-            sum += value;
-          }
-          output[position * channels + c] = layer.take === "max" ? largest : sum / window.length;
+          output[position * channels + c] =
+            layer.take === "max"
+              ? data[largest(data, window, c) + c]
+              : window.reduce((sum, at) => sum + data[at + c], 0) / window.length;
         }
       });
       return output;
@@ -128,12 +85,11 @@ export const layers = {
     backward(layer, { data, shape }, gradient) {
       const channels = shape[2];
       const inputGradient = zeros(data, data.length);
-      windows(layer, shape).forEach((window, position) => {
+      pooled(layer, shape).forEach((window, position) => {
         for (let c = 0; c < channels; c++) {
           const arriving = gradient[position * channels + c];
           if (layer.take === "max") {
-            const largest = window.reduce((best, at) => (data[at + c] > data[best + c] ? at : best));
-            inputGradient[largest + c] += arriving;
+            inputGradient[largest(data, window, c) + c] += arriving;
           } else {
             for (const at of window) inputGradient[at + c] += arriving / window.length;
           }
@@ -172,40 +128,18 @@ export const layers = {
     },
   },
 
-  // Dropout: in training each number is dropped with probability `rate`, at random and anew for every
-  // picture, and the others grow to keep the mean. At inference, where `random` is missing, it does nothing.
-  dropout: {
-    forward(layer, { data }, random) {
-      const factor = () => (random() < layer.rate ? 0 : 1 / (1 - layer.rate));
-      layer.factors = data.map(random ? factor : () => 1);
-      return data.map((value, i) => value * layer.factors[i]);
-    },
-    backward: (layer, input, gradient) => gradient.map((value, i) => value * layer.factors[i]),
-  },
-
-  // Rescaling, and batch normalisation at inference: a factor and an offset, by channel.
-  scale: {
-    forward: (layer, { data, shape }) =>
-      data.map((value, i) => value * pick(layer.scale, i, shape) + pick(layer.offset, i, shape)),
-    backward: (layer, { shape }, gradient) => gradient.map((value, i) => value * pick(layer.scale, i, shape)),
-  },
-
-  // Flattening only changes how the numbers are read.
-  same: {
-    forward: (layer, { data }) => data.slice(),
-    backward: (layer, input, gradient) => gradient,
-  },
+  dropout,
+  same,
+  scale,
 };
-
-const pick = (numbers, i, shape) => numbers[numbers.length === 1 ? 0 : i % shape.at(-1)];
 
 /**
  * Exponentiate each score and divide by the total. (Subtracting the largest score only prevents
  * overflow.)
  */
 export function softmax(scores) {
-  const largest = scores.reduce((a, b) => Math.max(a, b));
-  const powers = Array.from(scores, (score) => Math.exp(score - largest));
+  const highest = scores.reduce((a, b) => Math.max(a, b));
+  const powers = Array.from(scores, (score) => Math.exp(score - highest));
   const total = powers.reduce((a, b) => a + b);
   return powers.map((power) => power / total);
 }

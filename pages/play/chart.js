@@ -16,7 +16,8 @@ function svg(tag, attributes = {}, ...children) {
 
 /** Make an empty chart, to be given to `drawChart`. */
 export function makeChart() {
-  return svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "chart", role: "img", "aria-label": "No values yet." });
+  const viewBox = `0 0 ${WIDTH} ${HEIGHT}`;
+  return svg("svg", { viewBox, class: "chart", role: "img", "aria-label": "No values yet." });
 }
 
 /**

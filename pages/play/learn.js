@@ -8,20 +8,29 @@ const place = document.querySelector("#learn");
 const said = place.querySelector(".said");
 const chart = makeChart();
 const start = make("button", { type: "button", onclick: learn }, "Watch it learn");
-const state = { points: [], ended: false };
+const state = { points: [], ended: false, begun: 0 };
 globalThis.learning = state; // for the tests
 let worker = null;
 
 /** Train from the beginning; the button begins anew. */
 function learn() {
-  worker?.terminate();
-  Object.assign(state, { points: [], ended: false });
-  worker = new Worker(new URL("watch-worker.js", import.meta.url), { type: "module" });
-  worker.onmessage = ({ data }) => receive(data);
-  worker.onerror = () => (said.textContent = "Training stopped because the browser ended it: press the button again.");
-  worker.postMessage({ action: "begin", settings: settings() });
+  Object.assign(state, { points: [], ended: false, begun: state.begun + 1 });
+  worker ??= startWorker();
+  worker.postMessage({ action: "begin", settings: settings(), number: state.begun });
   worker.postMessage({ action: "go" });
   start.textContent = "Once more";
+}
+
+function startWorker() {
+  const started = new Worker(new URL("watch-worker.js", import.meta.url), { type: "module" });
+  started.onmessage = ({ data }) => data.number === state.begun && receive(data); // of no earlier run
+  started.onerror = (event) => {
+    event.preventDefault();
+    started.terminate();
+    worker = null; // the next press starts another one
+    said.textContent = "Training stopped because the browser ended it: press the button again.";
+  };
+  return started;
 }
 
 function receive({ points, step, end, ended }) {

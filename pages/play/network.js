@@ -5,7 +5,8 @@
 
 import { softmax } from "./backward.js";
 
-export { forward, softmax, windowAt } from "./backward.js";
+export { forward, softmax } from "./backward.js";
+export { windowAt } from "./windows.js";
 
 /** Temperature scaling: divide the scores by a number that was fitted on the validation images. */
 export const calibrate = (scores, temperature) => softmax(Array.from(scores, (score) => score / temperature));

@@ -7,7 +7,7 @@ import { gallery, testImages } from "./gallery.js";
 import { listMaps, redrawMaps } from "./maps.js";
 import { forward, load, loadWeights } from "./network.js";
 import { blank, makePad, placeOver } from "./pad.js";
-import { make, row, spoken, style } from "./parts.js";
+import { madeWith, make, row, spoken, style } from "./parts.js";
 import { readFile, shrink } from "./picture.js";
 import { DRAWINGS, draw } from "./samples.js";
 
@@ -194,12 +194,11 @@ const drawings = () =>
     sentence: `A drawing: ${name}.`,
   }));
 
-function speed({ browser_ms, keras_ms, ratio, frames_per_second, browser, machine }) {
+function speed(measured) {
+  const { browser_ms, keras_ms, ratio } = measured;
   return (
-    `One forward pass takes ${browser_ms} ms in the browser and ${keras_ms} ms in Keras,` +
-    ` a ratio of ${ratio};` +
-    ` while you paint, ${frames_per_second} pictures are computed per second` +
-    ` (${browser} on an ${machine.processor} with ${machine.cores} cores).`
+    `Measured: a forward pass took ${browser_ms} ms in the browser and ${keras_ms} ms in Keras,` +
+    ` a ratio of ${ratio} (${madeWith(measured)}).`
   );
 }
 

@@ -22,6 +22,10 @@ export function style() {
     document.head.append(make("link", { rel: "stylesheet", href }));
 }
 
+/** Say with what a recorded measurement was made, and when. */
+export const madeWith = ({ browser, machine, finished, commit }) =>
+  `${browser} on an ${machine.processor} with ${machine.cores} cores, ${finished}, commit ${commit.slice(0, 7)}`;
+
 export const percent = (share) => `${(100 * share).toFixed(0)}%`;
 export const spoken = (name) => name.replaceAll("_", " ");
 /** Write a number with at most two decimals, and as a term of a sum or product. */

@@ -8,7 +8,7 @@ import { drawChart, makeChart } from "./chart.js";
 import { makeClass } from "./classes.js";
 import { flawedExamples, goodExamples, newExamples } from "./examples.js";
 import { blank, makePad } from "./pad.js";
-import { make, percent, row, style } from "./parts.js";
+import { madeWith, make, percent, row, style } from "./parts.js";
 import { readFile } from "./picture.js";
 import { seeded } from "./random.js";
 import { fromText, toText } from "./storage.js";
@@ -226,7 +226,7 @@ function draw() {
   result.textContent =
     results
       .map(([kind, { right, count, seconds }]) => {
-        const score = count ? `${right} of ${count} held-out pictures right` : "no held-out pictures";
+        const score = count ? `${right} of ${count} held-out pictures right` : "trained, no picture held out,";
         const name =
           kind === "transfer" ? "The lecture's network with a new last layer" : "the network from scratch";
         return `${name}: ${score} after ${seconds.toFixed(1)} seconds`;
@@ -431,8 +431,7 @@ async function showMeasured(place) {
         ` them, too. Of ${good.count} new drawings, the first gets ${percent(good.transfer)} right and the` +
         ` second ${percent(good.scratch)}. Taught with the flawed examples and tested on ${flawed.count}` +
         ` drawings on the background of the other class, ${percent(flawed.transfer)} and` +
-        ` ${percent(flawed.scratch)} (${measured.browser} on an ${measured.machine.processor} with` +
-        ` ${measured.machine.cores} cores).`,
+        ` ${percent(flawed.scratch)} (${madeWith(measured)}).`,
     ),
   );
 }

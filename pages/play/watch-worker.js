@@ -6,14 +6,19 @@ import { EVERY, STEPS, begin, evaluate, sample, step } from "./training.js";
 const REPORT = 100; // milliseconds between two reports
 
 let run = null; // the run as it stands
+let number = 0; // which one it is, for the page
 let running = false;
+let turn = 0; // the call of `go` that trains; an earlier one ends when it sees another number
 let end = STEPS;
 let shown = 0; // which validation picture's feature maps the page shows
 let points = []; // measured since the last report
 let spent = { steps: 0, since: 0 };
 
 const actions = {
-  begin({ settings }) {
+  begin({ settings, number: own }) {
+    running = false;
+    turn++;
+    number = own;
     run = begin(settings);
     end = STEPS;
     points = [];
@@ -23,14 +28,16 @@ const actions = {
   async go() {
     if (running) return;
     running = true;
+    const own = ++turn;
     if (run.step >= end) end += STEPS;
     spent = { steps: 0, since: performance.now() };
-    while (running && run.step < end) {
+    while (running && own === turn && run.step < end) {
       const next = performance.now() + REPORT;
       while (running && run.step < end && performance.now() < next) advance();
       report();
       await new Promise((resolve) => setTimeout(resolve)); // messages are read here
     }
+    if (own !== turn) return;
     const ended = running || Number.isNaN(run.loss); // and not paused
     running = false;
     report(ended);
@@ -69,6 +76,7 @@ function report(ended = false) {
   const tensors = forward(run.network, run.validation.pictures[shown]);
   const seconds = (performance.now() - spent.since) / 1000;
   postMessage({
+    number,
     step: run.step,
     end,
     ended,

@@ -2,7 +2,7 @@
 
 import { drawChart, makeChart } from "./chart.js";
 import { CLASSES, SIDE } from "./patterns.js";
-import { make, paintFilter, paintMap, paintPicture, percent, row, style } from "./parts.js";
+import { madeWith, make, paintFilter, paintMap, paintPicture, percent, row, style } from "./parts.js";
 import { SETTINGS, STEPS, describe, validationPictures } from "./training.js";
 
 const MISTAKES = 12; // shown at most
@@ -10,10 +10,11 @@ const validation = validationPictures();
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const loss = (value) => value.toFixed(2);
 
-// What there is: the runs, the last of them being trained, the last report of the worker, and what the next
-// one is to be called.
+// What there is: the runs, the last of them being trained, how many were begun, the last report of the worker,
+// and what the next one is to be called.
 const state = {
   runs: [],
+  begun: 0,
   report: null,
   running: false,
   slept: false,
@@ -53,9 +54,11 @@ function restart() {
   if (state.runs.length > 0 && current().points.length <= 1) state.runs.pop(); // nothing was seen of it
   state.runs.push({ number: (current()?.number ?? 0) + 1, settings: Object.fromEntries(chosen), points: [] });
   const goesOn = state.running;
-  startWorker();
+  state.drawn = 0;
+  state.awaited = null;
+  state.worker ??= startWorker();
   progress.textContent = `Step 0 of ${STEPS}`;
-  send("begin", { settings: current().settings });
+  send("begin", { settings: current().settings, number: ++state.begun });
   said.textContent = `Run ${current().number}: ${describe(current().settings)}.`;
   if (goesOn) send("go");
 }
@@ -66,21 +69,19 @@ function reset() {
   restart();
 }
 
-/** Start a worker anew: a run that is still on its way ends with the old one. */
+/** Start the worker that trains all runs, one after the other. */
 function startWorker() {
-  state.worker?.terminate();
-  state.drawn = 0;
-  state.awaited = null;
-  state.worker = new Worker(new URL("watch-worker.js", import.meta.url), { type: "module" });
-  state.worker.onmessage = ({ data }) => receive(data);
-  state.worker.onerror = (event) => {
+  const worker = new Worker(new URL("watch-worker.js", import.meta.url), { type: "module" });
+  worker.onmessage = ({ data }) => data.number === state.begun && receive(data); // of no earlier run
+  worker.onerror = (event) => {
     event.preventDefault();
     setRunning(false);
-    state.worker.terminate();
+    worker.terminate();
     state.worker = null;
     const reason = event.message ? ` (${event.message})` : "";
     said.textContent = `Training stopped because the browser ended it${reason}: press "Start again".`;
   };
+  return worker;
 }
 
 function setRunning(running) {
@@ -107,7 +108,7 @@ function receive(report) {
   current().points.push(...report.points);
   current().step = report.step;
   current().speed = report.perSecond ?? current().speed;
-  current().allRight ??= report.points.find(({ training }) => training[1] === 1)?.step;
+  current().perfectAt ??= report.points.find(({ training }) => training[1] === 1)?.step;
   if (report.ended) setRunning(false);
   if (report.ended || (state.awaited && !report.running)) {
     summarise(report.ended ? "Done" : state.awaited);
@@ -236,7 +237,7 @@ function drawRuns() {
   runs.replaceChildren(
     ...seen
       .reverse()
-      .map(({ number, settings, points, step, allRight, speed }) =>
+      .map(({ number, settings, points, step, perfectAt, speed }) =>
         make(
           "tr",
           {},
@@ -244,7 +245,7 @@ function drawRuns() {
           make("td", {}, String(step)),
           cell(points.at(-1).training),
           cell(points.at(-1).validation),
-          make("td", {}, allRight === undefined ? "–" : `step ${allRight}`),
+          make("td", {}, perfectAt === undefined ? "–" : `step ${perfectAt}`),
           make("td", {}, speed ? String(Math.round(speed)) : "–"),
         ),
       ),
@@ -279,7 +280,13 @@ async function attach(place) {
       { class: "choices settings" },
       ...Object.entries(SETTINGS).map(([name, { label }]) => make("label", {}, label, choices[name])),
     ),
-    row(start, button("One step", oneStep), button("Start again", restart), button("First settings", reset), progress),
+    row(
+      start,
+      button("One step", oneStep),
+      button("Start again", restart),
+      button("First settings", reset),
+      progress,
+    ),
     said,
     make("div", { class: "pair" }, figure("Loss", charts.loss), figure("Accuracy", charts.accuracy)),
     figure("The filters of the first convolution, 3 × 3 pixels in colour: grey is a weight of 0", filters),
@@ -318,10 +325,11 @@ async function attach(place) {
   if (measured) place.append(make("p", {}, sentence(measured)));
 }
 
-function sentence({ steps_per_second: speed, keras_steps_per_second: keras, ratio, browser, machine }) {
+function sentence(measured) {
+  const { steps_per_second: speed, keras_steps_per_second: keras, ratio } = measured;
   return (
     `Measured: ${speed} steps per second in the browser and ${keras} in Keras, a ratio of ${ratio}` +
-    ` (${browser} on an ${machine.processor} with ${machine.cores} cores; a run has ${STEPS} steps).`
+    ` (${madeWith(measured)}; a run has ${STEPS} steps).`
   );
 }
 

@@ -1,14 +1,16 @@
-"""How fast does a network learn in the page, next to Keras on the same machine?
+"""How fast is a network in the page, next to Keras on the same machine?
 
 Opens the rendered site in Chromium and writes runs/learning.json, whose values the
-pages `watch` and `teach` show when the site is rendered again. Run it on a quiet
-machine: .venv/bin/python -m tools.pages.measure_learning
+pages `watch` and `teach` show when the site is rendered again, and runs/play.json, for
+the page `play`. Run it on a quiet machine:
+.venv/bin/python -m tools.pages.measure_learning [learning] [play]
 """
 
 import datetime
 import json
 import shutil
 import statistics
+import sys
 import threading
 import time
 
@@ -21,11 +23,22 @@ from tools.common.paths import ROOT
 from tools.common.provenance import provenance
 from tools.pages.render import Server
 
-FILE = RUNS / "learning.json"
 TURNS = 7  # browser and Keras take turns, so that both meet the same disturbances
 STEPS = 50  # in a turn
 SEEDS = [1, 2, 3, 4]  # of the drawn examples
 DRAWINGS = 20  # new ones of each class
+PASSES = 20  # in a turn, of one picture through the lecture's network
+
+# The milliseconds of the fastest of some passes, the picture as the page shows it.
+FORWARD = """async (passes) => {
+  const { forward } = await import("../pages/play/network.js");
+  const times = Array.from({ length: passes }, () => {
+    const start = performance.now();
+    forward(play.network, play.pixels);
+    return performance.now() - start;
+  });
+  return Math.min(...times);
+}"""
 
 # One turn of training with the page's own settings; returns steps per second.
 TRAIN = """async (steps) => {
@@ -156,35 +169,66 @@ def shown(run):
     return {name: value and round(value, 2) for name, value in run.items()}
 
 
-def measure(address):
-    from playwright.sync_api import sync_playwright
+def in_turns(here, there):
+    """Return what both measure, turn by turn; the first of each is preparation."""
+    both = [(here(), there()) for _ in range(TURNS + 1)]
+    return zip(*both[1:], strict=True)
 
-    program = shutil.which("chromium") or shutil.which("google-chrome")
-    options = {"executable_path": program, "args": ["--no-sandbox"]}
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(**options)
-        page = browser.new_page()
-        page.set_default_timeout(600_000)
-        page.goto(f"{address}pages/watch.html")
-        turn = keras_turns(page.evaluate(TASK))
-        page.evaluate(TRAIN, STEPS)  # the first turn of each is preparation
-        turn()
-        here, keras = [], []
-        for _ in range(TURNS):
-            here.append(page.evaluate(TRAIN, STEPS))
-            keras.append(turn())
-        runs = dict(page.evaluate(WHOLE_RUN, changed) for changed in RUNS_SHOWN)
-        page.goto(f"{address}pages/teach.html")
-        seconds = teach(page)
-        asked = {"seeds": SEEDS, "drawings": DRAWINGS}
-        accuracy = {
-            kind: page.evaluate(ACCURACY, {"kind": kind, **asked})
-            for kind in ("good", "flawed")
-        }
-        name = f"Chromium {browser.version}"
+
+def keras_pass():
+    """Return a function that gives the milliseconds of Keras' fastest pass."""
+    with quiet_start():
+        from helpers import load_data, load_run, load_weights
+        from helpers.recipes import build_model
+
+    data = load_data(download=False)
+    model = build_model(data)
+    load_weights(model, load_run("baseline"))
+    image = data.test[0][:1].astype("float32")
+
+    def turn():
+        times = []
+        for _ in range(PASSES):
+            start = time.perf_counter()
+            model.predict_on_batch(image)
+            times.append(1000 * (time.perf_counter() - start))
+        return min(times)
+
+    return turn
+
+
+def measure_play(page, address):
+    """Return how long a picture takes through the lecture's network, here and there.
+
+    The fastest pass is what the machine can do; all others were disturbed.
+    """
+    page.goto(f"{address}pages/play.html")
+    page.locator(".answers tbody tr").nth(4).wait_for()
+    turn = keras_pass()
+    here, keras = map(min, in_turns(lambda: page.evaluate(FORWARD, PASSES), turn))
+    return {
+        "passes": TURNS * PASSES,
+        "browser_ms": round(here, 1),
+        "keras_ms": round(keras, 1),
+        "ratio": round(here / keras, 1),
+    }
+
+
+def measure_learning(page, address):
+    """Return how fast both pages learn, and how their runs end."""
+    page.goto(f"{address}pages/watch.html")
+    turn = keras_turns(page.evaluate(TASK))
+    here, keras = in_turns(lambda: page.evaluate(TRAIN, STEPS), turn)
+    runs = dict(page.evaluate(WHOLE_RUN, changed) for changed in RUNS_SHOWN)
+    page.goto(f"{address}pages/teach.html")
+    seconds = teach(page)
+    asked = {"seeds": SEEDS, "drawings": DRAWINGS}
+    accuracy = {
+        kind: page.evaluate(ACCURACY, {"kind": kind, **asked})
+        for kind in ("good", "flawed")
+    }
     ratios = [k / b for k, b in zip(keras, here, strict=True)]
     return {
-        "browser": name,
         "steps_per_second": round(statistics.median(here)),
         "keras_steps_per_second": round(statistics.median(keras)),
         "ratio": round(statistics.median(ratios), 1),
@@ -197,18 +241,36 @@ def measure(address):
     }
 
 
-def main():
+MEASURED = {"learning": measure_learning, "play": measure_play}
+
+
+def main(names):
+    from playwright.sync_api import sync_playwright
+
     if not (ROOT / "_site" / "pages" / "teach.html").exists():
         raise SystemExit("Not measured: the site is not rendered, run `make site`.")
+    unknown = [name for name in names if name not in MEASURED]
+    if unknown:
+        known = " and ".join(MEASURED)
+        raise SystemExit(f"Not measured: {unknown[0]} is unknown, known are {known}.")
     source = provenance()
-    with Server(ROOT / "_site") as server:
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    options = {"executable_path": program, "args": ["--no-sandbox"]}
+    with Server(ROOT / "_site") as server, sync_playwright() as playwright:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        found = measure(server.address)
+        browser = playwright.chromium.launch(**options)
+        page = browser.new_page()
+        page.set_default_timeout(600_000)
+        for name in names or MEASURED:
+            found = MEASURED[name](page, server.address)
+            results = {"finished": datetime.date.today().isoformat(), **source}
+            results |= {"browser": f"Chromium {browser.version}", **found}
+            text = json.dumps(results, indent=2) + "\n"
+            write_whole(RUNS / f"{name}.json", text)
+            print(text)
+        browser.close()
         server.shutdown()
-    results = {"finished": datetime.date.today().isoformat(), **source, **found}
-    write_whole(FILE, json.dumps(results, indent=2) + "\n")
-    print(json.dumps(results, indent=2))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
