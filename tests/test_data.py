@@ -198,7 +198,7 @@ def test_stand_in_says_so(no_data, caplog):
 def test_stand_in_can_be_learned():
     with quiet_start():
         import keras
-    (x, y), (x_test, y_test), *_ = draw_stand_in(10_000, 1_000)
+    (x, y), (x_test, y_test), *_ = draw_stand_in(4000, 500)
     keras.utils.set_random_seed(425)
     layers = keras.layers
     model = keras.Sequential(
@@ -213,8 +213,8 @@ def test_stand_in_can_be_learned():
         ]
     )
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.fit(x, y, batch_size=32, epochs=3, verbose=0)
-    assert model.evaluate(x_test, y_test, verbose=0)[1] > 0.8
+    model.fit(x, y, batch_size=16, epochs=3, verbose=0)
+    assert model.evaluate(x_test, y_test, verbose=0)[1] > 0.7, "guessing gets 0.01"
 
 
 def test_stand_in_can_be_forbidden_or_asked_for(kept, monkeypatch, caplog):
