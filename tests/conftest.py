@@ -23,7 +23,7 @@ QUARTO_REQUIRED = os.environ.get("QUARTO") == "required"
 
 # One worker runs a file. Those that take longest start first, or at the end one worker
 # would wait for the other.
-LONGEST = "homework learn browser adapt play recording data isolation faults".split()
+LONGEST = "homework learn browser adapt recording play data exercises isolation".split()
 
 
 def pytest_collection_modifyitems(items):
@@ -104,7 +104,10 @@ def start(*command, **options):
 def run(*command, **options):
     """Run a Python program; return its exit status, and what it printed."""
     process = start(*command, **options)
-    said, _ = process.communicate(timeout=600)
+    try:
+        said, _ = process.communicate(timeout=600)
+    finally:
+        process.kill()  # where it has not ended by itself
     return process.returncode, said
 
 
