@@ -40,12 +40,26 @@ def _patterns(labels, rng):
     u = across * np.cos(turn) + down * np.sin(turn)
     v = down * np.cos(turn) - across * np.sin(turn)
     wave = np.empty((n, 32, 32), np.float32)
-    checks, rays, rings, stripes = (kind == number for number in range(4))
-    wave[checks] = np.sin(frequency * u)[checks] * np.sin(frequency * v)[checks]
-    wave[rays] = np.sin((1 + frequency / np.pi) * np.arctan2(v, u))[rays]
-    wave[rings] = np.sin(2 * frequency * np.hypot(u, v))[rings]
-    wave[stripes] = np.sin(2 * frequency * u)[stripes]
+    for number, draw in enumerate((_checks, _rays, _rings, _stripes)):
+        drawn = kind == number
+        wave[drawn] = draw(u[drawn], v[drawn], frequency[drawn])
     light = 0.7 + 0.3 * rng.random((n, 1, 1, 1), np.float32)
     colour = np.array(RGB, np.float32)[labels % 5, None, None]
     noise = 60 * rng.random((n, 32, 32, 3), np.float32)
     return np.minimum(light * (wave[..., None] > 0) * colour + noise, 255)
+
+
+def _checks(u, v, frequency):
+    return np.sin(frequency * u) * np.sin(frequency * v)
+
+
+def _rays(u, v, frequency):
+    return np.sin((1 + frequency / np.pi) * np.arctan2(v, u))
+
+
+def _rings(u, v, frequency):
+    return np.sin(2 * frequency * np.hypot(u, v))
+
+
+def _stripes(u, v, frequency):
+    return np.sin(2 * frequency * u)

@@ -23,7 +23,7 @@ QUARTO_REQUIRED = os.environ.get("QUARTO") == "required"
 
 # One worker runs a file. Those that take longest start first, or at the end one worker
 # would wait for the other.
-LONGEST = "homework learn browser adapt play recording data isolation faults".split()
+LONGEST = "homework learn browser adapt recording play data exercises isolation".split()
 
 
 def pytest_collection_modifyitems(items):
@@ -64,26 +64,34 @@ def git_environment():
     return {**kept, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
 
 
-@pytest.fixture
-def clone(tmp_path):
-    """The repository as it stands, in a folder of its own, all committed."""
+def git(folder, *command):
+    """Call git in a folder as somebody who is nobody in particular."""
+    command = ["git", "-c", "user.name=x", "-c", "user.email=x@x", *command]
+    return subprocess.check_output(command, cwd=folder, env=git_environment())
 
-    def git(folder, *command):
-        command = ["git", "-c", "user.name=x", "-c", "user.email=x@x", *command]
-        return subprocess.check_output(command, cwd=folder, env=git_environment())
 
+@pytest.fixture(scope="session")
+def committed(tmp_path_factory):
+    """The repository as it stands, all committed; for tests that only read it."""
     try:
         listed = git(ROOT, "ls-files", "-z", "-c", "-o", "--exclude-standard")
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("git is not at hand")
-    clone = tmp_path / "clone"
+    folder = tmp_path_factory.mktemp("committed")
     for name in filter(None, listed.decode().split("\0")):
         if (ROOT / name).exists():
-            (clone / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, clone / name)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
     for command in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "All"]):
-        git(clone, *command)
-    return clone
+        git(folder, *command)
+    return folder
+
+
+@pytest.fixture
+def clone(committed, tmp_path):
+    """The repository as it stands, in a folder of its own, all committed."""
+    git(tmp_path, "clone", "-q", committed, "clone")
+    return tmp_path / "clone"
 
 
 def start(*command, **options):
@@ -96,7 +104,10 @@ def start(*command, **options):
 def run(*command, **options):
     """Run a Python program; return its exit status, and what it printed."""
     process = start(*command, **options)
-    said, _ = process.communicate(timeout=600)
+    try:
+        said, _ = process.communicate(timeout=600)
+    finally:
+        process.kill()  # where it has not ended by itself
     return process.returncode, said
 
 

@@ -3,15 +3,14 @@
 import ast
 import importlib.util
 import json
-import os
 import re
-import subprocess
 
 import nbformat
 import numpy as np
 import pytest
+import small_lecture
 import yaml
-from conftest import NOTEBOOKS, ROOT, git_environment, run
+from conftest import NOTEBOOKS, ROOT, git, run
 
 from helpers import DataError, Dataset, load_cifar100, load_data
 from tools.editions import adapt
@@ -29,27 +28,11 @@ def tool(clone):
     """Return a function that runs a tool of the clone, which must not fail."""
 
     def call(name, *arguments):
-        environment = os.environ | {"PYTHONPATH": str(clone)}
-        command = ["-m", f"tools.{name}", *arguments]
-        status, said = run(*command, cwd=clone, env=environment)
+        status, said = small_lecture.tool(clone, name, *arguments)
         assert status == 0, said
         return said
 
     return call
-
-
-def commit(clone):
-    command = [
-        "git",
-        "-c",
-        "user.name=x",
-        "-c",
-        "user.email=x@x",
-        "commit",
-        "-qam",
-        "x",
-    ]
-    subprocess.run(command, cwd=clone, env=git_environment(), check=True)
 
 
 def put(clone, *blocks):
@@ -130,13 +113,13 @@ def test_digits_take_the_place_of_cifar_100(clone, tool):
     said = tool("editions.adapt", "data")
     tagged = sum(p.read_text("utf-8").count(f'"{TAG}"') for p in NOTEBOOKS)
     assert said.count("is gone; change the paragraphs") == tagged > 0, said
-    commit(clone)
+    git(clone, "commit", "-qam", "x")
     said = tool("editions.adapt", "without", *LEFT_OUT)
     check_nothing_leads_to_what_was_left_out(clone, said)
     tool("recording")  # lists the runs that are left
     put(clone, *blocks)
     tool("notebooks.export")
-    commit(clone)
+    git(clone, "commit", "-qam", "x")
     tool("recording", "baseline", "--epochs", "3")
     record, old = (
         json.loads(next(at.glob("runs/baseline/*/run.json")).read_text("utf-8"))
@@ -203,7 +186,7 @@ for path in sorted(ROOT.glob("notebooks/*.ipynb")):
 
 def test_each_notebook_can_be_left_out_alone_or_is_needed_by_all(clone):
     """Numbers, figures of the slides and embedded cells are there without it."""
-    environment = os.environ | {"PYTHONPATH": str(clone)}
+    environment = small_lecture.environment(clone)
     status, said = run("-c", LEAVING_OUT, cwd=clone, env=environment)
     assert status == 0, said
     refused = re.findall(r"^refused (\S+)", said, re.M)

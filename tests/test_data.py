@@ -198,7 +198,7 @@ def test_stand_in_says_so(no_data, caplog):
 def test_stand_in_can_be_learned():
     with quiet_start():
         import keras
-    (x, y), (x_test, y_test), *_ = draw_stand_in(10_000, 1_000)
+    (x, y), (x_test, y_test), *_ = draw_stand_in(4000, 500)
     keras.utils.set_random_seed(425)
     layers = keras.layers
     model = keras.Sequential(
@@ -213,8 +213,8 @@ def test_stand_in_can_be_learned():
         ]
     )
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.fit(x, y, batch_size=32, epochs=3, verbose=0)
-    assert model.evaluate(x_test, y_test, verbose=0)[1] > 0.8
+    model.fit(x, y, batch_size=16, epochs=3, verbose=0)
+    assert model.evaluate(x_test, y_test, verbose=0)[1] > 0.7, "guessing gets 0.01"
 
 
 def test_stand_in_can_be_forbidden_or_asked_for(kept, monkeypatch, caplog):
@@ -341,9 +341,13 @@ def test_no_network_is_one_sentence_with_what_to_do(no_network):
 
 
 def without_network(folder, call):
-    """Call a function of `helpers.data` in a process without data and network."""
+    """Call a function of `helpers.data` in a process without data and network.
+
+    The stand-in has 500 images in each part there.
+    """
     program = "from helpers import data; data.MIRRORS = ['http://127.0.0.1:1'] * 3\n"
     program += f"from pathlib import Path; data.CACHE = Path({str(folder)!r})\n"
+    program += "data.FILES = {k: (500, v[1]) for k, v in data.FILES.items()}\n"
     kept = {k: v for k, v in os.environ.items() if not k.startswith("CIFAR100")}
     return run("-c", program + call, cwd=ROOT, env=kept)
 
@@ -384,7 +388,8 @@ def test_data_is_brought_through_the_one_setting(monkeypatch, capsys):
     assert capsys.readouterr().out == "digits: 6 training images, 2 test images\n"
 
 
-def test_each_part_can_say_what_its_data_is(no_data):
+def test_each_part_can_say_what_its_data_is(no_data, monkeypatch):
+    monkeypatch.setenv("CIFAR100_STAND_IN", "500")
     images, labels = np.zeros((6, 8, 8, 1), np.uint8), np.zeros((6, 1), np.uint8)
     own = Dataset((images, labels), (images, labels), ["one"], "digits")
     assert data_note(own) == "digits"

@@ -1,11 +1,9 @@
 """From the notebooks to `helpers/recipes.py`, and to the hash of a record."""
 
 import logging
-import subprocess
-import sys
 
 import pytest
-from conftest import ROOT, save_notebook
+from conftest import save_notebook
 
 from helpers import export
 from tools.recording.syntax import code_sha256, definitions, value_of
@@ -161,11 +159,3 @@ def test_recipes_are_read_without_running_them():
     assert value_of("B", definitions(module)) == {"x": 4, "y": [(2, 3)]}
     with pytest.raises(ValueError, match="malformed node"):
         value_of("C", definitions("C = print(1)\n"))
-
-
-def test_importing_the_module_says_nothing_when_it_is_new():
-    program = "import helpers.recipes"
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

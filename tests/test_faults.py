@@ -16,9 +16,12 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs POSIX's signal
 
 
 def wait_for(path):
-    for _ in range(600):
-        if not (path.exists() and path.read_text()):
-            time.sleep(0.1)
+    """Wait until something stands in a file."""
+    for _ in range(1200):
+        if path.exists() and path.read_text():
+            return
+        time.sleep(0.1)
+    pytest.fail(f"{path.name} was not written within two minutes")
 
 
 # As a shell starts a program in the foreground.

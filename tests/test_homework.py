@@ -1,7 +1,7 @@
 """Graded homework: a submission gets what its answers deserve, whatever it does.
 
 Executing a submission takes seconds, so many are graded by one command, and each holds
-several attacks; what needs no command of its own is called here.
+several attacks. What needs no homework stands in test_grading.py.
 """
 
 import contextlib
@@ -13,9 +13,7 @@ import signal
 import socket
 import sys
 import textwrap
-import threading
 import time
-import types
 
 import nbformat
 import pandas as pd
@@ -26,8 +24,8 @@ from conftest import start
 from small_lecture import NAME, question, tool, value
 
 from tools.editions.homework import grade as grading
-from tools.editions.homework.make import LINK, checked, lead_somewhere, make
-from tools.editions.homework.sandbox import Limits, Result, Sandbox, read
+from tools.editions.homework.make import checked, make
+from tools.editions.homework.sandbox import Limits, Sandbox
 
 if sys.platform != "linux":
     pytest.skip("submissions are graded on Linux", allow_module_level=True)
@@ -609,113 +607,6 @@ def test_answers_that_are_older_than_their_solutions_are_not_graded_with(
         path.write_text(before, encoding="utf-8")
 
 
-def test_grading_on_the_stand_in_is_refused(no_data, monkeypatch):
-    with pytest.raises(SystemExit, match="belong to the real images"):
-        grading.data_folder()
-    monkeypatch.setenv("CIFAR100_STAND_IN", "always")
-    with pytest.raises(SystemExit, match="belong to the real images"):
-        grading.data_folder()
-
-
-class Right:
-    """A sandbox in which a submission does something, and nothing is executed."""
-
-    stop = threading.Event()
-
-    def __init__(self, meanwhile=lambda path: None):
-        self.meanwhile = meanwhile
-
-    def run(self, path):
-        self.meanwhile(path)
-        return Result({}, "", 1, 1)
-
-
-def graded(folder, sandbox, *paths):
-    """Grade submissions without executing them; return the table of grades."""
-    key = {"data": False, "exercises": {"1": {"points": 1, "tolerance": None}}}
-    grades = grading.Grades(folder, key, grading.STUDENT)
-    contents = {path: grading.sha256(path) for path in paths}
-    grading.grade_all(contents, sandbox, grades, 1)
-    return grades
-
-
-def test_a_name_does_nothing_to_terminals_spreadsheets_and_other_rows(tmp_path, capsys):
-    names = [
-        b"=cmd.ipynb",
-        b"a\x1b[2J.ipynb",
-        b"\xff.ipynb",
-        b"b\nc.ipynb",
-        b"d;=e.ipynb",
-    ]
-    paths = [tmp_path / os.fsdecode(name) for name in names]
-    for path in paths:
-        path.write_text("{}", encoding="utf-8")
-    grades = graded(tmp_path, Right(), *paths)
-    assert "\x1b" not in capsys.readouterr().out
-    for name in ("grades.csv", "gradebook.csv"):
-        text = (tmp_path / name).read_text("utf-8")
-        assert not re.search(r"(^|[,;])[=+@-]|\x1b", text, re.M), text
-        assert len(text.splitlines()) == 1 + len(names)
-    again = grading.Grades(tmp_path, grades.key, grading.STUDENT)
-    assert all(again.has(path, grading.sha256(path)) for path in paths), grades.rows
-
-
-def test_what_changes_while_it_is_graded_is_graded_again(tmp_path):
-    path = tmp_path / "1234567.ipynb"
-    path.write_text("{}", encoding="utf-8")
-    grades = graded(tmp_path, Right(lambda path: path.write_text("{ }")), path)
-    assert grades.rows and not grades.has(path, grading.sha256(path))
-
-
-def test_what_could_not_be_graded_has_no_row_and_is_counted(tmp_path):
-    def fail(path):
-        if path.stem == "a":
-            raise RuntimeError("no room")
-
-    paths = [tmp_path / "a.ipynb", tmp_path / "b.ipynb"]
-    for path in paths:
-        path.write_text("{}", encoding="utf-8")
-    with pytest.raises(SystemExit, match="1 of 2 could not be graded"):
-        graded(tmp_path, Right(fail), *paths)
-    table = pd.read_csv(tmp_path / "grades.csv")
-    assert table["submission"].tolist() == [f"{tmp_path.name}/b.ipynb"]
-
-
-def test_a_link_gets_nothing_and_what_does_not_start_is_no_fault(tmp_path, monkeypatch):
-    handout, path = tmp_path / "student", tmp_path / "a.ipynb"
-    handout.mkdir()
-    path.write_text("{}", encoding="utf-8")
-    link = tmp_path / "b.ipynb"
-    link.symlink_to(path)
-    with Sandbox(handout, {}, Limits(), protected=False) as sandbox:
-        assert sandbox.run(link).remark == "a link to another file"
-        monkeypatch.setattr(sys, "executable", "/bin/false")
-        with pytest.raises(RuntimeError, match="could not start"):
-            sandbox.run(path)
-
-
-def test_grades_that_cannot_be_written_are_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr(grading, "HOMEWORK", tmp_path)
-    (tmp_path / NAME / "lock").mkdir(parents=True)
-    text = json.dumps({"data": False, "exercises": {}})
-    (tmp_path / NAME / "answers.json").write_text(text, encoding="utf-8")
-    with pytest.raises(SystemExit, match="nothing can be written to"):
-        grading.grade(NAME, [], Limits())
-
-
-def test_submissions_that_could_read_the_answers_are_not_executed(tmp_path):
-    sandbox = Sandbox(tmp_path, {}, Limits(), [tmp_path / "data"])
-    assert sandbox.shows([tmp_path, tmp_path / "database"]) is None
-    answers = tmp_path / "data" / "_homework"
-    assert sandbox.shows([tmp_path, answers]) == (answers, tmp_path / "data")
-
-
-def test_lines_that_are_no_answers_are_passed_over():
-    lines = b'7\n[]\n{"exercise": {}}\n{"exercise": "9", "answer": 1}\n\xff\n'
-    lines += b"[" * 10_000 + b'\n{"exercise": "1", "answer": 3}\n{"remark": "=cmd"}'
-    assert read(lines, {"1": {}}) == ({"1": {"answer": 3}}, "ended before its end")
-
-
 def test_nothing_that_is_handed_out_has_an_answer(homework):
     student = homework / "_homework" / NAME / "student"
     stored = json.loads((student / "helpers" / "answers.json").read_text("utf-8"))
@@ -736,45 +627,3 @@ def test_the_hand_out_is_complete(homework):
     links = re.findall(r"\]\(([^)]+)\)", text)
     assert links == ["images/card.png"], "the site of this lecture has no address"
     assert "- Exercise 4: 2" in (student / "README.md").read_text("utf-8")
-
-
-def test_links_of_the_hand_out_lead_to_the_site(tmp_path, monkeypatch):
-    monkeypatch.setattr("tools.editions.homework.make.ROOT", tmp_path)
-    site = "website:\n  site-url: https://example.org/course/\n"
-    (tmp_path / "_quarto.yml").write_text(site, encoding="utf-8")
-    changed = {
-        "[a](02-model.ipynb#b)": "[a](https://example.org/course/notebooks/02-model.html#b)",
-        "[a](../pages/play.qmd)": "[a](https://example.org/course/pages/play.html)",
-        "![a](../images/x.svg)": "![a](images/x.svg)",
-        "[a](https://keras.io)": "[a](https://keras.io)",
-    }
-    for link, expected in changed.items():
-        assert LINK.sub(lead_somewhere, link) == expected
-
-
-def test_a_test_for_gradescope_needs_nothing_of_the_submission(monkeypatch):
-    """It is run here as otter runs it, with what a submission has defined."""
-    from tools.editions.homework.gradescope import test as written_test
-
-    module = types.ModuleType("otter.test_files")
-    module.test_case = lambda **options: lambda function: function
-    monkeypatch.setitem(sys.modules, "otter.test_files", module)
-    exercise = {
-        "expression": "twice([1, 2])",
-        "tolerance": None,
-        "points": 1,
-        "answer": [2, 4],
-        "hidden": "hidden_5 = twice([5])",
-        "hidden_answer": [10],
-    }
-    source = written_test("5", exercise)
-    assert "[2, 4]" not in source and "[10]" not in source
-    test = {}
-    exec(source, test)
-    # What a submission replaces is not what the test looks at.
-    monkeypatch.setattr("helpers.exercises.digest", lambda *given: None)
-    monkeypatch.setattr("helpers.exercises.written", lambda *given: "")
-    test["test_right"]({"twice": lambda numbers: [2 * n for n in numbers]})
-    for wrong in (lambda numbers: [2, 4], lambda numbers: "Right."):
-        with pytest.raises(AssertionError):
-            test["test_right"]({"twice": wrong})

@@ -174,10 +174,10 @@ def test_compile_is_the_same_in_model_training_and_testing():
     os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow",
     reason="another engine is chosen",
 )
-def test_tensorflow_starts_without_messages_and_shows_the_later_ones():
+def test_recipes_are_imported_without_messages_and_later_ones_are_shown():
+    """Of TensorFlow, which they start, and of their own, while they are new."""
     program = (
-        "from helpers import quiet_start, train_without_pauses\n"
-        "with quiet_start():\n    import keras\n"
+        "import helpers.recipes\nfrom helpers import train_without_pauses\n"
         "train_without_pauses()\nimport tensorflow as tf\n"
         "x = tf.data.Dataset.from_tensor_slices([1, 2])\n"
         "assert not x.with_options(tf.data.Options()).options().autotune.enabled\n"

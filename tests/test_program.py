@@ -11,7 +11,6 @@ from bs4 import BeautifulSoup
 from conftest import ROOT
 from PIL import Image
 
-from helpers import load_data
 from helpers.data import SUPERCLASSES, Dataset
 from helpers.recipes import build_model, keras, train_model
 
@@ -40,6 +39,16 @@ def started(monkeypatch, tmp_path, capsys):
     return start
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The names of the program after one epoch, without a photo."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keras.datasets.cifar100, "load_data", small_cifar100)
+        patch.chdir(tmp_path_factory.mktemp("trained"))
+        patch.setattr(sys, "argv", ["lecture.py", "--epochs", "1"])
+        return runpy.run_path(str(PROGRAM), run_name="__main__")
+
+
 def test_trains_saves_loads_and_names_a_photo(started, tmp_path):
     Image.new("RGB", (300, 200), "red").save(tmp_path / "photo.png")
     names, said = started("--epochs", "1", "--image", "photo.png")
@@ -58,9 +67,8 @@ def test_trains_saves_loads_and_names_a_photo(started, tmp_path):
     assert names["NAMES"] == sorted(" ".join(SUPERCLASSES.values()).split())
 
 
-def test_without_a_photo_it_names_the_first_test_image(started):
-    names, _ = started("--epochs", "1")
-    assert (names["image"] == small_cifar100()[1][0][0]).all()
+def test_without_a_photo_it_names_the_first_test_image(trained):
+    assert (trained["image"] == small_cifar100()[1][0][0]).all()
 
 
 def test_a_photo_that_is_not_there_is_missed_before_the_training(started, capsys):
@@ -69,7 +77,7 @@ def test_a_photo_that_is_not_there_is_missed_before_the_training(started, capsys
     assert "accuracy" not in capsys.readouterr().out
 
 
-def test_its_network_is_that_of_part_2(started):
+def test_its_network_is_that_of_part_2(trained):
     def described(model):
         """Return the layers with their options, without their names."""
         return [
@@ -77,10 +85,8 @@ def test_its_network_is_that_of_part_2(started):
             for layer in model.layers
         ]
 
-    model, lecture = (
-        started("--epochs", "1")[0]["model"],
-        build_model(load_data(download=False)),
-    )
+    model = trained["model"]
+    lecture = build_model(Dataset(*small_cifar100(), trained["NAMES"], "small"))
     assert described(model) == described(lecture)
     assert model.count_params() == lecture.count_params()
 

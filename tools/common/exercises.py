@@ -14,6 +14,7 @@ student edition, the stored answers and the graded homework::
 """
 
 import ast
+import hashlib
 import re
 import secrets
 from typing import NamedTuple
@@ -195,6 +196,32 @@ def agrees(answer, truth, tolerance):
         return written(answer, form) == written(truth, form)
     except MisfitError:
         return False
+
+
+def solution_hash(notebook, exercise, salt):
+    """Return a salted hash of the code of a solution, as it was executed.
+
+    With it, an answer that is older than its solution can be told.
+    """
+    code = []
+    for cell in notebook.cells[exercise.asked + 1 :]:
+        if cell.cell_type == "code" and "solution" in tags(cell):
+            code.append(cell.source.strip())
+        elif cell.cell_type == "markdown" and TITLE.match(cell.source):
+            break
+    return hashlib.sha256("\n\n".join([salt, *code]).encode()).hexdigest()[:16]
+
+
+def outdated(notebook, exercise, kept):
+    """Return why a stored answer is not that of the solution as it is now, or None.
+
+    `kept` is what helpers/answers.json has of the exercise, or None.
+    """
+    if not kept:
+        return f"helpers/answers.json has no answer to {exercise.name}"
+    if kept.get("solution") != solution_hash(notebook, exercise, kept["salt"]):
+        return f"the solution of {exercise.name} was changed since it ran"
+    return None
 
 
 def _parsed(cell, name):

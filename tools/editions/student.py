@@ -18,12 +18,11 @@ from nbconvert.preprocessors import TagRemovePreprocessor
 
 from helpers.exercises import stored_answer
 from tools.clean import RENDERED, added_by_others, files_in, keep_list
-from tools.common.exercises import read_exercises
+from tools.common.exercises import outdated, read_exercises
 from tools.common.markdown import without_divs, without_links
 from tools.common.paths import ROOT
 from tools.editions.adapt import BELONGS, without_embeds
 from tools.editions.colab import with_cell
-from tools.notebooks.execute import solution_hash
 
 STUDENT = ROOT / "_student"
 # What students get; the README, the notebooks and the texts are changed below.
@@ -49,13 +48,9 @@ def without_solutions(notebook, name):
     The answers to its exercises must be stored, or no reader could check his own.
     """
     for exercise in read_exercises(notebook, name).values():
-        known = stored_answer(exercise.name)
-        if known is None:
-            said = f"helpers/answers.json has no answer to {exercise.name}"
-            raise SystemExit(f"Not made: {said}: run make notebooks.")
-        if known.get("solution") != solution_hash(notebook, exercise, known["salt"]):
-            said = f"the solution of {exercise.name} was changed since it ran"
-            raise SystemExit(f"Not made: {said}: run make notebooks.")
+        reason = outdated(notebook, exercise, stored_answer(exercise.name))
+        if reason:
+            raise SystemExit(f"Not made: {reason}: run make notebooks.")
     remover = TagRemovePreprocessor(remove_cell_tags={"solution"})
     return remover.preprocess(notebook, {})[0]
 

@@ -10,7 +10,6 @@ runs/notebooks.csv.
 import ast
 import asyncio
 import contextlib
-import hashlib
 import json
 import os
 import re
@@ -31,11 +30,10 @@ from helpers.runs import RUNS
 from tools.common.environment import isolated, list_fonts, own_folder
 from tools.common.exercises import (
     COLLAPSED,
-    TITLE,
     is_folded,
     read_exercises,
+    solution_hash,
     stored,
-    tags,
     uses_data,
 )
 from tools.common.files import write_together
@@ -242,20 +240,6 @@ def forget_and_keep(notebook, answers):
             cell.metadata[COLLAPSED] = True
         if position in answers:
             cell.metadata["answer"] = answers[position]
-
-
-def solution_hash(notebook, exercise, salt):
-    """Return a salted hash of the code of a solution, as it was executed.
-
-    With it, an answer that is older than its solution can be told.
-    """
-    code = []
-    for cell in notebook.cells[exercise.asked + 1 :]:
-        if cell.cell_type == "code" and "solution" in tags(cell):
-            code.append(cell.source.strip())
-        elif cell.cell_type == "markdown" and TITLE.match(cell.source):
-            break
-    return hashlib.sha256("\n\n".join([salt, *code]).encode()).hexdigest()[:16]
 
 
 def with_answers(path, notebook, exercises):

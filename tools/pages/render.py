@@ -22,6 +22,7 @@ from helpers.runs import RUNS, RunError, load_runs
 from tools.clean import making
 from tools.common.files import write_whole
 from tools.common.paths import ROOT
+from tools.pages.results import judged
 from tools.setup import pip_environment
 
 NO_RENDERER = 3  # the exit status where there is nothing to render with
@@ -71,21 +72,10 @@ def install_quarto():
 def variables():
     """Return what the pages take from the records, as YAML.
 
-    A test accuracy is the mean over the seeds of the last step that was judged.
+    A test accuracy is the mean over the seeds of the trainings that `judged` names.
     """
     lines = ["# Written by `make site` from runs/; do not edit."]
-    for name, group, step in (
-        ("baseline", "baseline", "The lecture's network"),
-        ("improved", "chosen", "The chosen recipe"),
-        ("large", "large", "large"),
-    ):
-        if not (RUNS / group).exists():  # a course may do without its notebook
-            continue
-        judged = load_runs(group)[0].dropna(subset="test.accuracy")
-        if group == "large":  # and the timed seed
-            timed = load_runs("clock")[0]
-            judged = pd.concat([judged, timed[timed["step"] == "large"]])
-        last = judged[judged["step"] == step]
+    for name, last in judged().items():
         lines += [f"{name}:", f'  accuracy: "{last["test.accuracy"].mean():.1%}"']
         lines += [f"  epochs: {last['epochs'].max()}", f"  seeds: {len(last)}"]
         if name == "baseline":  # those of others count running averages, too

@@ -12,11 +12,10 @@ import yaml
 
 from helpers import data
 from tools.clean import added_by_others, files_in, handed_out, keep_list
-from tools.common.exercises import read_exercises, tags, uses_data
+from tools.common.exercises import outdated, read_exercises, tags, uses_data
 from tools.common.files import write_whole
 from tools.common.paths import ROOT
 from tools.editions.student import JUNK
-from tools.notebooks.execute import solution_hash
 
 HOMEWORK = ROOT / "_homework"
 ANSWERS = ROOT / "helpers" / "answers.json"
@@ -111,23 +110,17 @@ def checked(name):
         raise SystemExit(f"No homework was made: {name} has no exercise with a check.")
     known = json.loads(ANSWERS.read_text(encoding="utf-8")) if ANSWERS.exists() else {}
     for number, exercise in exercises.items():
+        reason = outdated(notebook, exercise, known.get(name, {}).get(number))
         cells = [exercise.solved, exercise.hidden]
         wanted = [notebook.cells[i] for i in cells if i is not None]
-        kept = known.get(name, {}).get(number, {})
-        current = solution_hash(notebook, exercise, kept.get("salt", ""))
-        if any("answer" not in cell.metadata for cell in wanted) or not kept:
-            refuse(path, f"the answer to {exercise.name} is not known yet")
-        if kept.get("solution") != current:
-            refuse(path, f"the solution of {exercise.name} was changed since it ran")
+        if not reason and any("answer" not in cell.metadata for cell in wanted):
+            reason = f"{path.name} does not hold the answer to {exercise.name}"
+        if reason:
+            raise SystemExit(
+                f"No homework was made: {reason}, so its right answer is unknown: run"
+                f" make notebooks, or -m tools.notebooks.execute notebooks/{path.name}."
+            )
     return notebook, exercises
-
-
-def refuse(path, reason):
-    """Stop because the right answers are not those of the solutions."""
-    raise SystemExit(
-        f"No homework was made: {reason}, so its right answer is unknown: run make"
-        f" notebooks, or -m tools.notebooks.execute notebooks/{path.name}."
-    )
 
 
 def entry(notebook, exercise):
