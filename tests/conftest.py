@@ -94,6 +94,24 @@ def clone(committed, tmp_path):
     return tmp_path / "clone"
 
 
+@pytest.fixture
+def with_r(monkeypatch):
+    """R with this Python; where something that it needs is missing, skip."""
+    if shutil.which("Rscript") is None:
+        pytest.skip("Rscript is not at hand: nothing is run in R")
+    monkeypatch.setenv("RETICULATE_PYTHON", sys.executable)
+    monkeypatch.setenv("RETICULATE_CHECK_REQUIRED_PACKAGES", "no")
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+    monkeypatch.setenv("PYTHONPATH", path)
+    script = 'for (p in c("dplyr", "ggplot2", "tidyr", "keras3"))'
+    script += ' library(p, character.only = TRUE); cat("uses", config_backend())'
+    command = ["Rscript", "-e", script]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
+    if "uses tensorflow" not in done.stdout:
+        reason = (done.stderr.strip().splitlines() or ["no reason"])[-1]
+        pytest.skip(f"keras3 does not start ({reason}): nothing is run in R")
+
+
 def start(*command, **options):
     """Start a Python program, whose output and errors can be read line by line."""
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}

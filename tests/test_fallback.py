@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from conftest import ROOT, run
 
-from tools.common.markdown import without_divs
+from tools.common.markdown import without_divs, without_links
 
 DIVS = """\
 Before.
@@ -72,6 +72,13 @@ def test_slides_lose_their_notes_and_fold_what_comes_after_a_pause(site):
 def test_divs_go_with_what_stands_in_them():
     assert without_divs(DIVS, ".notes") == "Before.\n\n\n::: {.other}\nAfter.\n:::\n"
     assert without_divs(DIVS, ".unknown") == DIVS
+
+
+def test_links_to_what_is_gone_become_words_and_paragraphs_of_nothing_else_go():
+    text = "One [two](../pages/a.qmd#b).\n\n[This](../pages/a.qmd#c).\n\nThree.\n\n"
+    text += "[Last](a.qmd)."
+    assert without_links(text, ["pages/a.qmd"]) == "One two.\n\nThree."
+    assert without_links(text, ["pages/b.qmd"]) == text
 
 
 def test_quarto_without_the_packages_of_the_lecture_is_one_sentence():

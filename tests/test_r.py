@@ -1,10 +1,6 @@
 """The lecture in R: its network and training are those of Python, and its cells run."""
 
-import os
 import re
-import shutil
-import subprocess
-import sys
 
 import pytest
 from conftest import ROOT, run
@@ -42,26 +38,23 @@ def test_training_in_r_is_that_in_python():
     assert {"R", "keras3", "reticulate", *python["versions"]} == set(r["versions"])
 
 
-@pytest.fixture
-def with_r(monkeypatch):
-    """R with this Python; where something that it needs is missing, skip."""
-    if shutil.which("Rscript") is None:
-        pytest.skip("Rscript is not at hand: the notebook in R is not run")
-    if "ir" not in find_kernel_specs():
-        pytest.skip("Jupyter has no kernel for R: the notebook in R is not run")
-    monkeypatch.setenv("RETICULATE_PYTHON", sys.executable)
-    monkeypatch.setenv("RETICULATE_CHECK_REQUIRED_PACKAGES", "no")
-    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
-    monkeypatch.setenv("PYTHONPATH", path)
-    script = 'library(ggplot2); library(keras3); cat("uses", config_backend())'
-    command = ["Rscript", "-e", script]
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
-    if "uses tensorflow" not in done.stdout:
-        reason = (done.stderr.strip().splitlines() or ["no reason"])[0]
-        pytest.skip(f"keras3 does not start ({reason}): the notebook in R is not run")
+def test_figures_in_r_have_the_colours_of_the_lecture(notebooks):
+    [theme] = [
+        cell.source
+        for cell in notebooks["lecture-in-r.ipynb"].cells
+        if "theme_set" in cell.source
+    ]
+    tokens = (ROOT / "pages" / "design" / "tokens.css").read_text(encoding="utf-8")
+    light = re.search(r":root \{(.*?)^\}", tokens, re.M | re.S)[1]
+    colours = dict(re.findall(r"--(\w+): (#\w{6})", light))
+    series = [colours[name] for name in ("blue", "orange", "green")]
+    assert re.findall("#[0-9a-f]{6}", theme)[:3] == series
+    assert {*re.findall("#[0-9a-f]{6}", theme)} <= {*colours.values()}
 
 
 def test_notebook_in_r_repeats_its_outputs(with_r, monkeypatch):
+    if "ir" not in find_kernel_specs():
+        pytest.skip("Jupyter has no kernel for R: the notebook in R is not run")
     try:
         data_folder(download=False)
         mode, stand_in = "--nbval", "never"

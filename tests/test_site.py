@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
-from conftest import git_environment, rendered_pages, run
+from conftest import LECTURE, SITE, git_environment, rendered_pages, run
 
 QUARTO, PAGES = rendered_pages()
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -40,6 +40,19 @@ def test_links_inside_the_site_lead_somewhere(page):
         followed.add(target)
     lost = [other.name for other in PAGES if other not in followed]
     assert lost == [], "name them in the sidebar in _quarto.yml"
+
+
+def test_an_old_address_leads_to_its_new_page():
+    old = {
+        name: source.with_suffix(".html").name
+        for source in LECTURE.glob("pages/*.qmd")
+        for block in re.findall(
+            r"^aliases:\n((?: +- .*\n)+)", source.read_text("utf-8"), re.M
+        )
+        for name in re.findall(r"- (\S+)", block)
+    }
+    for name, new in old.items():
+        assert new in (SITE / "pages" / name).read_text(encoding="utf-8"), name
 
 
 def test_addresses_make_the_links_and_the_card_and_git_sees_no_page(clone, tmp_path):

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import re
+import subprocess
 
 import numpy as np
 import pytest
@@ -42,6 +43,21 @@ def test_program_trains_on_folders_of_pictures(language, pictures):
     status, said = run(file, cwd=pictures, env=quiet)
     assert status == 0, said
     name, probability = said.strip().splitlines()[-1].split()
+    assert name in COLOURS
+    assert 0.5 <= float(probability) <= 1
+
+
+def test_program_in_r_trains_on_folders_of_pictures(with_r, pictures):
+    program = programs()["R"]
+    assert program.count("epochs <- 30") == 1
+    file = pictures / "program.R"
+    file.write_text(program.replace("epochs <- 30", "epochs <- 2"), "utf-8")
+    command = ["Rscript", file]
+    done = subprocess.run(
+        command, cwd=pictures, capture_output=True, text=True, encoding="utf-8"
+    )
+    assert done.returncode == 0, done.stderr
+    name, probability = done.stdout.strip().splitlines()[-1].split()
     assert name in COLOURS
     assert 0.5 <= float(probability) <= 1
 

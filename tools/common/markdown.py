@@ -42,10 +42,13 @@ def without_divs_that(text, wanted):
 
 
 def without_links(text, names):
-    """Return a text in which links to these files are words; pictures stay."""
+    """Return a text in which links to these files are words; pictures stay.
+
+    A paragraph that is nothing but such a link, with its full stop, is left out.
+    """
     for name in names:
         file = re.escape(name.rpartition("/")[2])
-        text = re.sub(
-            rf"(?<!!)\[([^]]*)\]\((?:[^)\s]*/)?{file}(?:#[^)]*)?\)", r"\1", text
-        )
+        link = rf"(?<!!)\[([^]]*)\]\((?:[^)\s]*/)?{file}(?:#[^)]*)?\)"
+        text = re.sub(rf"\n\n{link}\.(?=\n\n|\s*\Z)", "", text)
+        text = re.sub(link, r"\1", text)
     return text

@@ -24,6 +24,11 @@ MAIN = b'id="quarto-document-content"'
 SKIP = b'<a class="skip" href="#quarto-document-content">Skip to the text</a>'
 # The themes of smalldocs load their fonts from another host.
 FONTS = re.compile(r"@import url\([^)]*\);")
+# The old addresses of a page, from which Quarto leads to the new one.
+ALIASES = re.compile(r"^aliases:\n((?: +- \S+\n)+)", re.M)
+MOVED = """<!doctype html><title>Moved</title>
+<meta http-equiv="refresh" content="0; url={0}"><a href="{0}">{0}</a>
+"""
 
 
 def add_skip_links(site):
@@ -44,9 +49,14 @@ def finish_quarto(site):
 
 
 def finish_smalldocs(site):
-    """Add the notebooks, which smalldocs does not copy, and take out its fonts."""
+    """Add notebooks and old addresses, which it leaves out, and take out its fonts."""
     for path in Path("notebooks").glob("*.ipynb"):
         shutil.copy(path, site / "notebooks")
+    for path in Path("pages").glob("*.qmd"):
+        block = ALIASES.search(path.read_text(encoding="utf-8"))
+        for name in re.findall(r"- (\S+)", block[1] if block else ""):
+            new = MOVED.format(path.with_suffix(".html").name)
+            (site / "pages" / name).write_text(new, encoding="utf-8")
     for path in site.glob("site_libs/themes/*.css"):
         text = path.read_text(encoding="utf-8")
         path.write_text(FONTS.sub("", text), encoding="utf-8")

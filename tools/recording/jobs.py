@@ -301,6 +301,20 @@ TABLE = (
         timed=True,
         turns=2,
     ),
+    # One lecture in three languages: two epochs of what each notebook trains, of which
+    # the second is compared. It takes the place of the group `engines` once recorded.
+    Group(
+        "languages",
+        (
+            Row("Keras", "train_model", environment=TENSORFLOW),
+            Row("PyTorch", "PyTorch", environment=TORCH),
+            Row("R", "R", environment=TENSORFLOW),
+        ),
+        epochs=2,
+        timed=True,
+        turns=5,
+        planned=True,
+    ),
     Group(
         "clock",
         (
