@@ -45,6 +45,10 @@ def build_model(data):
 # From notebooks/03-training.ipynb.
 
 
+def centred(images):
+    return 4 * (images - np.float32(127.5))
+
+
 def dense_network(data):
     return keras.Sequential(
         [
@@ -100,57 +104,55 @@ def without_dropout(data):
     )
 
 
+NETWORKS = {
+    "Convolutional network": build_model,
+    "Without dropout": without_dropout,
+    "Dense network": dense_network,
+    "Softmax regression": softmax_regression,
+}
+
+
+class Inference(keras.callbacks.Callback):
+    def __init__(self, images, labels):
+        super().__init__()
+        self.images, self.labels = images, labels
+
+    def on_epoch_end(self, epoch, logs):
+        loss, accuracy = self.model.evaluate(
+            self.images, self.labels, verbose=0
+        )
+        logs["inference_loss"] = loss
+        logs["inference_accuracy"] = accuracy
+
+
 def train_on_few_images(
-    data, seed, epochs=20, dropout=True, callbacks=(), verbose=0
-):
-    keras.utils.set_random_seed(seed)
-    model = build_model(data) if dropout else without_dropout(data)
-    model.compile(
-        loss="categorical_crossentropy",
-        optimizer="rmsprop",
-        metrics=["accuracy"],
-    )
-    x_train, y_train = data.train
-    history = model.fit(
-        x_train[:5000],
-        keras.utils.to_categorical(y_train[:5000], data.num_classes),
-        batch_size=32,
-        epochs=epochs,
-        validation_split=0.2,
-        callbacks=list(callbacks),
-        verbose=verbose,
-    )
-    return model, history
-
-
-def train_baseline(
     data,
     seed,
     network,
     learning_rate,
-    epochs=20,
+    epochs=15,
     callbacks=(),
     verbose=0,
 ):
-    builders = {
-        "softmax regression": softmax_regression,
-        "dense network": dense_network,
-    }
+    images, labels = data.train
+    labels = keras.utils.to_categorical(labels, data.num_classes)
+    end = int(0.8 * len(images))  # the others are for validation
+    x, y = centred(images[:end][:4000]), labels[:end][:4000]
+    x_new, y_new = centred(images[end:][:2000]), labels[end:][:2000]
     keras.utils.set_random_seed(seed)
-    model = builders[network](data)
+    model = NETWORKS[network](data)
     model.compile(
         loss="categorical_crossentropy",
         optimizer=keras.optimizers.RMSprop(learning_rate),
         metrics=["accuracy"],
     )
-    x_train, y_train = data.train
     history = model.fit(
-        x_train,
-        keras.utils.to_categorical(y_train, data.num_classes),
-        batch_size=128,
+        x,
+        y,
+        batch_size=32,
         epochs=epochs,
-        validation_split=0.2,
-        callbacks=list(callbacks),
+        validation_data=(x_new, y_new),
+        callbacks=[Inference(x, y), *callbacks],
         verbose=verbose,
     )
     return model, history

@@ -94,15 +94,11 @@ def devices(n):
     return JAX | {"XLA_FLAGS": f"--xla_force_host_platform_device_count={n}"}
 
 
-def few(step, **arguments):
-    """Return the row of a training of part 3 on few images."""
-    return Row(step, "train_on_few_images", arguments, images=4_000, batch_size=32)
-
-
-def baseline(network, rate):
-    """Return the row of a simple network of part 3."""
+def few(network, rate, step=None):
+    """Return the row of one of part 3's networks, trained on few images."""
     arguments = {"network": network, "learning_rate": rate}
-    return Row(f"{network.capitalize()}, {rate}", "train_baseline", arguments)
+    sizes = {"images": 4_000, "batch_size": 32}
+    return Row(step or network, "train_on_few_images", arguments, **sizes)
 
 
 def part_5(step, recipe, images=10_000, **options):
@@ -145,6 +141,14 @@ def scratch(n, rate, step=None, tested="end"):
     )
 
 
+# The networks that part 3 trains on few images, each with the best of these rates.
+RATES_ON_FEW = (0.0001, 0.0003, 0.001, 0.003)
+RATE_ON_FEW = {
+    "Convolutional network": 0.001,
+    "Without dropout": 0.001,
+    "Dense network": 0.0003,
+    "Softmax regression": 0.0003,
+}
 ORIGINAL_LECTURE = Row("original", "train_original", test_images="rescaled_test_images")
 # The recipes of part 5 that are compared, and the learning rates that each one tries.
 MOMENTUM = "SGD with momentum"
@@ -173,25 +177,22 @@ TABLE = (
         weights=True,
         calibrated=True,
     ),
+    # Tries of the learning rate with a seed of their own, then the comparison.
     Group(
-        "dropout",
-        (
-            few("With dropout", dropout=True),
-            few("Without dropout", dropout=False),
+        "few-rates",
+        tuple(
+            few(network, rate, f"{network}, {rate}")
+            for network in RATE_ON_FEW
+            for rate in RATES_ON_FEW
         ),
-        seeds(3),
-        epochs=20,
+        (FIRST_SEED - 1,),
+        epochs=15,
     ),
     Group(
-        "baselines",
-        (
-            baseline("softmax regression", 0.001),
-            baseline("softmax regression", 0.0001),
-            baseline("dense network", 0.001),
-            baseline("dense network", 0.0001),
-        ),
-        seeds(3),
-        epochs=20,
+        "few",
+        tuple(few(network, rate) for network, rate in RATE_ON_FEW.items()),
+        seeds(5),
+        epochs=15,
     ),
     Group(
         "repeat",
