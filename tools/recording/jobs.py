@@ -186,13 +186,13 @@ TABLE = (
             for rate in RATES_ON_FEW
         ),
         (FIRST_SEED - 1,),
-        epochs=15,
+        epochs=10,
     ),
     Group(
         "few",
         tuple(few(network, rate) for network, rate in RATE_ON_FEW.items()),
         seeds(5),
-        epochs=15,
+        epochs=10,
     ),
     Group(
         "repeat",
