@@ -156,9 +156,9 @@ RATES_ON_FEW = (0.0001, 0.0003, 0.001, 0.003)
 FIFTH_ON_FEW = 0.00003
 RATE_ON_FEW = {
     "Convolutional network": 0.001,
-    "Without dropout": 0.001,
-    "Dense network": 0.0003,
-    "Softmax regression": 0.0003,
+    "Without dropout": 0.0003,
+    "Dense network": 0.0001,
+    "Softmax regression": 0.0001,
 }
 ORIGINAL_LECTURE = Row("original", "train_original", test_images="rescaled_test_images")
 # The recipes of part 5 that are compared, and the learning rates that each one tries.
