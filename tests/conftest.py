@@ -108,7 +108,8 @@ def with_r(monkeypatch):
     command = ["Rscript", "-e", script]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
     if "uses tensorflow" not in done.stdout:
-        reason = (done.stderr.strip().splitlines() or ["no reason"])[-1]
+        errors = [x for x in done.stderr.splitlines() if x.startswith("Error")]
+        reason = errors[0] if errors else "no reason given"
         pytest.skip(f"keras3 does not start ({reason}): nothing is run in R")
 
 

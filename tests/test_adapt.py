@@ -47,20 +47,16 @@ def put(clone, *blocks):
 
 
 def pretend_recorded(clone, group):
-    """Give the trainings of a group the history of the baseline on the new data.
+    """Let the trainings of a group say that they were made on the new data.
 
-    They are eighteen, and their numbers do not matter here.
+    They are twenty, and their numbers do not matter here.
     """
     [new] = clone.glob("runs/baseline/*")
     told = json.loads((new / "run.json").read_text(encoding="utf-8"))
-    history = (new / "history.csv").read_bytes()
-    hashes = {"history.csv": told["files_sha256"]["history.csv"]}
     for path in clone.glob(f"runs/{group}/*/run.json"):
         old = json.loads(path.read_text(encoding="utf-8"))
-        names = ("run", "step", "number", "seed")
-        record = {**told, **{k: old[k] for k in names}, "files_sha256": hashes}
+        record = {**old, "data_sha256": told["data_sha256"]}
         path.write_text(json.dumps(record), encoding="utf-8")
-        path.with_name("history.csv").write_bytes(history)
 
 
 def check_nothing_leads_to_what_was_left_out(clone, said):
@@ -95,7 +91,7 @@ def check_nothing_leads_to_what_was_left_out(clone, said):
         assert kept in before and kept in front
     gone = {"improving", "large", "transfer", "r"}
     groups = {path.name for path in clone.glob("runs/*/")}
-    assert not gone & groups and {"baseline", "dropout"} <= groups
+    assert not gone & groups and {"baseline", "few"} <= groups
     answers = json.loads((clone / "helpers/answers.json").read_text("utf-8"))
     assert {*answers} <= {path.stem for path in clone.glob("notebooks/*.ipynb")}
 
@@ -127,8 +123,7 @@ def test_digits_take_the_place_of_cifar_100(clone, tool):
     )
     assert record["images"] == 1150 and record["epochs"] == 3
     assert not {*record["data_sha256"].values()} & {*old["data_sha256"].values()}
-    for group in ("dropout", "baselines"):
-        pretend_recorded(clone, group)
+    pretend_recorded(clone, "few")
     notebooks = sorted(clone.glob("notebooks/0*.ipynb"))
     assert len(notebooks) == 4
     for path in notebooks:

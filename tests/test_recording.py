@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+from collections import defaultdict
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -114,7 +115,7 @@ def test_fewer_epochs_for_a_quick_look_only_where_the_table_sets_them():
     full, short = jobs(), jobs(epochs=2)
     assert [job.folder for job in full] == [job.folder for job in short]
     epochs = {job.group: job.epochs for job in short}
-    assert epochs["baseline"] == epochs["dropout"] == 2
+    assert epochs["baseline"] == epochs["few"] == 2
     assert epochs["improving"] is None, "its recipes have them"
 
 
@@ -125,22 +126,39 @@ def test_a_change_of_a_recipe_changes_the_arguments_and_not_the_name():
     assert [*job.described] == shown.split()
 
 
-def test_every_recipe_of_part_5_had_as_many_tries_and_its_best_was_taken(notebooks):
-    if "05-improving.ipynb" not in notebooks:
-        pytest.skip("part 5 was left out")
-    _, epochs = load_runs("rates")
+def rates_tried(group):
+    """Return what each learning rate reached, by what was trained with it."""
+    _, epochs = load_runs(group)
     ends = epochs.groupby("step", sort=False)["val_accuracy"].last()
-    compared = {
-        job.step: job.arguments["recipe"] for job in jobs() if job.group == "improving"
+    reached = defaultdict(dict)
+    for name, accuracy in ends.items():
+        step, rate = name.rsplit(", ", 1)
+        reached[step][float(rate)] = accuracy
+    return reached
+
+
+@pytest.mark.parametrize(
+    ("tries", "compared", "notebook"),
+    [
+        ("few-rates", "few", "03-training.ipynb"),
+        ("rates", "improving", "05-improving.ipynb"),
+    ],
+)
+def test_whatever_is_compared_had_as_many_tries_and_its_best_rate_was_taken(
+    tries, compared, notebook, notebooks
+):
+    if notebook not in notebooks:
+        pytest.skip(f"{notebook} was left out")
+    reached = rates_tried(tries)
+    taken = {
+        job.step: {**job.arguments, **job.arguments.get("recipe", {})}["learning_rate"]
+        for job in jobs()
+        if job.group == compared
     }
-    for step, recipe in compared.items():
-        of_step = {
-            float(name.rsplit(", ", 1)[1]): reached
-            for name, reached in ends.items()
-            if name.rsplit(", ", 1)[0] == step
-        }
-        assert len(of_step) == 5
-        assert recipe["learning_rate"] == max(of_step, key=of_step.get), step
+    assert {*taken} == {*reached}
+    for step, rate in taken.items():
+        assert len(reached[step]) == 5
+        assert rate == max(reached[step], key=reached[step].get), step
 
 
 def test_part_5_opens_the_test_images_for_its_choice_alone_and_with_other_seeds(

@@ -220,7 +220,6 @@ TABLE = (
         epochs=30,
         tested="end",
         timed=True,
-        planned=True,
     ),
     # Part 5: tries of the learning rate with a seed of their own, then the comparison.
     Group(
