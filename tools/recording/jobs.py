@@ -194,7 +194,7 @@ FIFTH, FIFTH_OF_SGD = 0.03, 0.01
 SCRATCH_RATE = 0.01
 # The appendix's ablation: the filters' steps, times one of these factors.
 FACTORS = (0.25, 0.5, 1, 2, 4)
-FACTOR, FACTOR_NOT_ORTHOGONAL = 1, 0.5
+FACTOR, FACTOR_NOT_ORTHOGONAL = 1, 1
 ABLATION = {
     "The whole recipe": "SMALL",
     "Without flips": "NO_FLIPS",
