@@ -294,7 +294,12 @@ def _parts(answer, form):
 
 
 def _is_one_with_commas(shape, parts):
-    """Return whether three numbers, such as 1,193,636, may have been meant as one."""
+    """Return whether numbers, such as 1, 193 and 636, may have been meant as one.
+
+    A list of labels is no such number: nobody writes more than four groups.
+    """
+    if len(parts) > 4:
+        return False
     whole = all(isinstance(n, int) and not isinstance(n, bool) for n in parts)
     if not whole or not parts or len(shape) != 1:
         return False

@@ -539,19 +539,10 @@ def orthogonal(matrix, iterations=3):
     return matrix
 
 
-def of_equal_length(matrix):
-    columns = matrix.shape[-1]
-    return math.sqrt(columns) * matrix / keras.ops.norm(matrix)
-
-
 class Muon(keras.optimizers.SGD):
-    def __init__(
-        self, learning_rate, filters=1, vectors=8, orthogonal_steps=True
-    ):
+    def __init__(self, learning_rate, vectors=8):
         super().__init__(learning_rate)
-        self.filters = filters
         self.vectors = vectors
-        self.change = orthogonal if orthogonal_steps else of_equal_length
 
     def build(self, variables):
         super().build(variables)
@@ -567,8 +558,7 @@ class Muon(keras.optimizers.SGD):
             step = gradient + 0.6 * velocity
             if len(step.shape) == 4:  # the filters of a convolution
                 matrix = keras.ops.reshape(step, (-1, step.shape[-1]))
-                matrix = self.filters * self.change(matrix)
-                step = keras.ops.reshape(matrix, step.shape)
+                step = keras.ops.reshape(orthogonal(matrix), step.shape)
             elif len(step.shape) == 1:
                 step = self.vectors * step
             steps.append(step)
@@ -580,9 +570,9 @@ def staged_optimizer(recipe, steps):
     rate = keras.optimizers.schedules.PolynomialDecay(
         rate, steps, 0.01 * rate
     )
-    return Muon(
-        rate, recipe["filters"], recipe["vectors"], recipe["orthogonal"]
-    )
+    if recipe["optimizer"] == "Muon":
+        return Muon(rate, recipe["vectors"])
+    return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True)
 
 
 def train_staged(data, seed, recipe, callbacks=(), verbose=0):
@@ -620,8 +610,7 @@ SMALL = {
     "flips": True,
     "shifts": False,
     "label_smoothing": 0,
-    "orthogonal": True,
-    "filters": 1,
+    "optimizer": "Muon",
     "vectors": 8,
     "learning_rate": 0.16,
     "batch_size": 250,
@@ -661,7 +650,7 @@ ONE_STAGE = SMALL | {"two_stages": False}
 NO_VECTORS = SMALL | {"vectors": 1}
 
 
-NOT_ORTHOGONAL = SMALL | {"orthogonal": False}
+PLAIN_SGD = SMALL | {"optimizer": "SGD", "learning_rate": 0.3}
 
 
 def train_on_devices(data, seed, epochs=10, callbacks=(), verbose=0):
