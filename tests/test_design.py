@@ -187,6 +187,7 @@ def test_screen_readers_are_told_where_they_are(open_page):
     page = open_page("index.html")
     assert page.get_by_role("navigation", name="The site", exact=True).count() == 1
     assert page.get_by_role("main").count() == 1
+    page.get_by_role("application").wait_for()  # it is there once the script has run
     tree = page.locator("main").aria_snapshot()
     levels = [int(level) for level in re.findall(r"heading .*\[level=(\d)\]", tree)]
     assert levels[0] == 1 and levels.count(1) == 1

@@ -275,6 +275,8 @@ def test_folder_with_a_name_that_the_code_page_lacks(tmp_path):
 
 
 def test_venv_of_another_folder_or_python_is_made_anew(setup, monkeypatch):
+    for name in ("requirements.lock", "requirements-dev.lock"):
+        (setup.ROOT / name).write_text("numpy==2.4.6\n", encoding="utf-8")
     monkeypatch.setattr(setup, "run", lambda *_, **options: None)
     monkeypatch.setattr(setup, "output", lambda *_, **options: "")
     folder, python = setup.MADE_FOR.decode().splitlines()
