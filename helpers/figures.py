@@ -86,7 +86,7 @@ def name_lines(ax, names, gap=4):
         )
     ends = [(line.get_xdata()[-1], line.get_ydata()[-1]) for line in lines]
     points = ax.transData.transform(ends)[:, 1] * 72 / ax.figure.dpi
-    apart = 1.2 * plt.rcParams["font.size"]  # names that would touch are moved up
+    apart = 1.4 * plt.rcParams["font.size"]  # names that would touch are moved up
     places = points.copy()
     order = [n for n in np.argsort(points) if names[n] is not None]
     for below, above in itertools.pairwise(order):
