@@ -196,7 +196,9 @@ def test_hints_and_solutions_open_by_keyboard(open_page):
 # A page may scroll smoothly to where the focus is: wait until it stands still.
 SCROLLED = """async () => {
     const top = () => document.activeElement.getBoundingClientRect().top;
-    const next = () => new Promise(then => setTimeout(then, 60));
+    const frame = then => requestAnimationFrame(then);  // none is drawn on a busy machine
+    const next = () =>
+        new Promise(then => frame(() => frame(() => setTimeout(then, 60))));
     for (let before = NaN; before !== top(); await next()) before = top();
 }"""
 
