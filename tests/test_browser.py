@@ -193,10 +193,11 @@ def test_hints_and_solutions_open_by_keyboard(open_page):
         assert solved.count() == folded.count(), "code and output are folded, too"
 
 
-# A page may scroll smoothly to where the focus is: wait until it stands still.
+# A page may scroll smoothly to where the focus is: wait until it stands still, and for
+# frames to be drawn, which takes long on a busy machine.
 SCROLLED = """async () => {
     const top = () => document.activeElement.getBoundingClientRect().top;
-    const frame = then => requestAnimationFrame(then);  // none is drawn on a busy machine
+    const frame = then => requestAnimationFrame(then);
     const next = () =>
         new Promise(then => frame(() => frame(() => setTimeout(then, 60))));
     for (let before = NaN; before !== top(); await next()) before = top();
