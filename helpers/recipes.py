@@ -539,10 +539,21 @@ def orthogonal(matrix, iterations=3):
     return matrix
 
 
+def of_equal_length(matrix):
+    columns = matrix.shape[-1]
+    return math.sqrt(columns) * matrix / keras.ops.norm(matrix)
+
+
 class Muon(keras.optimizers.SGD):
-    def __init__(self, learning_rate, vectors=8):
+    def __init__(
+        self, learning_rate, filters=1, vectors=8, orthogonal_steps=True
+    ):
         super().__init__(learning_rate)
+        self.filters = filters
         self.vectors = vectors
+        self.change = (
+            orthogonal if orthogonal_steps else of_equal_length
+        )
 
     def build(self, variables):
         super().build(variables)
@@ -558,7 +569,8 @@ class Muon(keras.optimizers.SGD):
             step = gradient + 0.6 * velocity
             if len(step.shape) == 4:  # the filters of a convolution
                 matrix = keras.ops.reshape(step, (-1, step.shape[-1]))
-                step = keras.ops.reshape(orthogonal(matrix), step.shape)
+                matrix = self.filters * self.change(matrix)
+                step = keras.ops.reshape(matrix, step.shape)
             elif len(step.shape) == 1:
                 step = self.vectors * step
             steps.append(step)
@@ -570,9 +582,9 @@ def staged_optimizer(recipe, steps):
     rate = keras.optimizers.schedules.PolynomialDecay(
         rate, steps, 0.01 * rate
     )
-    if recipe["optimizer"] == "Muon":
-        return Muon(rate, recipe["vectors"])
-    return keras.optimizers.SGD(rate, momentum=0.9, nesterov=True)
+    return Muon(
+        rate, recipe["filters"], recipe["vectors"], recipe["orthogonal"]
+    )
 
 
 def train_staged(data, seed, recipe, callbacks=(), verbose=0):
@@ -610,7 +622,8 @@ SMALL = {
     "flips": True,
     "shifts": False,
     "label_smoothing": 0,
-    "optimizer": "Muon",
+    "orthogonal": True,
+    "filters": 1,
     "vectors": 8,
     "learning_rate": 0.16,
     "batch_size": 250,
@@ -650,7 +663,7 @@ ONE_STAGE = SMALL | {"two_stages": False}
 NO_VECTORS = SMALL | {"vectors": 1}
 
 
-PLAIN_SGD = SMALL | {"optimizer": "SGD", "learning_rate": 0.3}
+NOT_ORTHOGONAL = SMALL | {"orthogonal": False}
 
 
 def train_on_devices(data, seed, epochs=10, callbacks=(), verbose=0):

@@ -161,6 +161,31 @@ def test_whatever_is_compared_had_as_many_tries_and_its_best_rate_was_taken(
         assert rate == max(reached[step], key=reached[step].get), step
 
 
+def test_the_ablation_changes_one_ingredient_and_takes_the_best_length_of_steps(
+    notebooks,
+):
+    if "large.ipynb" not in notebooks:
+        pytest.skip("large.ipynb was left out")
+    recipes = {
+        job.step: job.arguments["recipe"] for job in jobs() if job.group == "ablation"
+    }
+    whole = recipes.pop("The whole recipe")
+    changed = {
+        step: {name for name in whole if recipe[name] != whole[name]}
+        for step, recipe in recipes.items()
+    }
+    without = recipes["Without orthogonal steps"]
+    assert changed.pop("Without orthogonal steps") - {"filters"} == {"orthogonal"}
+    assert len(changed) == 6 and all(len(names) == 1 for names in changed.values())
+    reached = rates_tried("ablation-steps")
+    for kind, recipe in (
+        ("Orthogonal steps", whole),
+        ("Steps not orthogonal", without),
+    ):
+        assert len(reached[kind]) == 5
+        assert recipe["filters"] == max(reached[kind], key=reached[kind].get)
+
+
 def test_part_5_opens_the_test_images_for_its_choice_alone_and_with_other_seeds(
     notebooks,
 ):

@@ -130,6 +130,22 @@ def small(step, recipe, **options):
     return Row(step, "train_staged", arguments, batch_size=250, **options)
 
 
+def tries_of_steps():
+    """Return the rows of lengths to try for the filters' steps, of both kinds."""
+    kinds = {"Orthogonal steps": "SMALL", "Steps not orthogonal": "NOT_ORTHOGONAL"}
+    return tuple(
+        small(f"{kind}, {factor}", recipe, changes={"filters": factor})
+        for kind, recipe in kinds.items()
+        for factor in FACTORS
+    )
+
+
+def ablated(step, recipe):
+    """Return the row of a recipe of the ablation, with the best length of steps."""
+    factor = FACTOR_NOT_ORTHOGONAL if recipe == "NOT_ORTHOGONAL" else FACTOR
+    return small(step, recipe, changes={"filters": factor})
+
+
 def large(**options):
     """Return the row of the larger network."""
     arguments = {"recipe": "LARGE"}
@@ -176,6 +192,19 @@ RATES, RATES_OF_SGD = (0.0003, 0.001, 0.003, 0.01), (0.03, 0.1, 0.3, 1.0)
 # The largest of these was the best for some recipes, so each was given a fifth.
 FIFTH, FIFTH_OF_SGD = 0.03, 0.01
 SCRATCH_RATE = 0.01
+# The appendix's ablation: the filters' steps, times one of these factors.
+FACTORS = (0.25, 0.5, 1, 2, 4)
+FACTOR, FACTOR_NOT_ORTHOGONAL = 1, 0.5
+ABLATION = {
+    "The whole recipe": "SMALL",
+    "Without flips": "NO_FLIPS",
+    "With shifts": "SHIFTS",
+    "With label smoothing": "SMOOTHING",
+    "Without filters of fixed length": "NO_UNIT_NORM",
+    "Only the last stage": "ONE_STAGE",
+    "Without larger steps for vectors": "NO_VECTORS",
+    "Without orthogonal steps": "NOT_ORTHOGONAL",
+}
 
 # A record knows its position in the group: add a new row as the last one.
 TABLE = (
@@ -244,18 +273,17 @@ TABLE = (
     ),
     # The appendix on a larger network.
     Group("large", (large(),), seeds(4), tested="end"),
+    # Tries of the length of the filters' steps, with Muon's orthogonal steps and
+    # without, then each change of the recipe by itself.
+    Group(
+        "ablation-steps",
+        tries_of_steps(),
+        (FIRST_SEED - 1,),
+    ),
     Group(
         "ablation",
-        (
-            small("Without flips", "NO_FLIPS"),
-            small("With shifts", "SHIFTS"),
-            small("With label smoothing", "SMOOTHING"),
-            small("Without filters of fixed length", "NO_UNIT_NORM"),
-            small("Only the last stage", "ONE_STAGE"),
-            small("Without larger steps for vectors", "NO_VECTORS"),
-            small("SGD instead of Muon", "PLAIN_SGD"),
-        ),
-        seeds(3),
+        tuple(ablated(step, recipe) for step, recipe in ABLATION.items()),
+        seeds(5),
     ),
     Group(
         "devices",
