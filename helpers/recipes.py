@@ -646,23 +646,11 @@ LARGE = SMALL | {
 
 
 NO_FLIPS = SMALL | {"flips": False}
-
-
 SHIFTS = SMALL | {"shifts": True}
-
-
 SMOOTHING = SMALL | {"label_smoothing": 0.1}
-
-
 NO_UNIT_NORM = SMALL | {"unit_norm": False}
-
-
 ONE_STAGE = SMALL | {"two_stages": False}
-
-
 NO_VECTORS = SMALL | {"vectors": 1}
-
-
 NOT_ORTHOGONAL = SMALL | {"orthogonal": False}
 
 
