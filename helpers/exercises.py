@@ -298,10 +298,8 @@ def _is_one_with_commas(shape, parts):
 
     A list of labels is no such number: nobody writes more than four groups.
     """
-    if len(parts) > 4:
-        return False
     whole = all(isinstance(n, int) and not isinstance(n, bool) for n in parts)
-    if not whole or not parts or len(shape) != 1:
+    if not whole or len(shape) != 1 or not 1 <= len(parts) <= 4:
         return False
     return all(0 <= n < 1000 for n in parts[1:])
 

@@ -28,7 +28,8 @@ def quiet_start():
     # TensorFlow reads it once, when it is imported: 3 leaves the fatal messages.
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = chosen or "3"
     try:
-        quiet = os.environ["TF_CPP_MIN_LOG_LEVEL"] == "3"
+        # A Python inside another program may not know of a program to start.
+        quiet = os.environ["TF_CPP_MIN_LOG_LEVEL"] == "3" and sys.executable
         with _without_reports() if quiet else contextlib.nullcontext():
             yield
     finally:

@@ -108,6 +108,7 @@ def test_what_libraries_make_is_accepted(truth, answer, answer_of):
 def test_ways_to_write_a_number_get_a_hint(answer_of):
     answer_of(1_193_636)
     assert "yours is 1193636" in check((1, 193, 636), "x/1")
+    assert "yours is" not in check([19, 29, 0, 11, 1], "x/1"), "labels are no number"
     assert "without quotation marks" in check("1,193,636", "x/1")
     answer_of(81, 5)
     assert "in percent" in check(0.81, "x/1")
